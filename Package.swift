@@ -1,0 +1,64 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// Warnings are errors in CI; while working they stay warnings.
+let strict: [SwiftSetting] = Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+let house: [SwiftSetting] =
+    strict + [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ]
+
+// The broker's own hot targets. Exclusivity is proved by the tests, which run with the checks on (debug builds);
+// never on a target that MQTTClient reaches. See Docs/decisions/0003-exclusivity.md.
+let hot: [SwiftSetting] = house + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
+let package = Package(
+    name: "martlet",
+    products: [
+        .executable(name: "martlet", targets: ["martlet"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // The standard's nouns, and how they become bytes.
+        .target(name: "MQTTProtocol", swiftSettings: house),
+        // How QoS is kept, at either end.
+        .target(name: "MQTTDelivery", dependencies: ["MQTTProtocol"], swiftSettings: house),
+        // How sessions and routes act together: a value, no I/O.
+        .target(
+            name: "BrokerCore",
+            dependencies: [
+                "MQTTProtocol", "MQTTDelivery", .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            swiftSettings: hot),
+        // What an operator may write.
+        .target(name: "BrokerConfiguration", dependencies: ["MQTTProtocol"], swiftSettings: house),
+        // Running shards on loops and sockets.
+        .target(
+            name: "BrokerServer",
+            dependencies: [
+                "MQTTProtocol", "MQTTDelivery", "BrokerCore", "BrokerConfiguration",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: hot),
+        .executableTarget(
+            name: "martlet",
+            dependencies: [
+                "BrokerServer", "BrokerConfiguration",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Apps/martlet",
+            swiftSettings: house),
+    ],
+    swiftLanguageModes: [.v6]
+)
