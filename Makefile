@@ -1,0 +1,81 @@
+# What a person or CI does with Martlet. `make help` lists it; README.md says when to use what.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Where the toolchain lies on machines that have it unpacked but not on the PATH.
+export PATH := $(PATH):/opt/swift/usr/bin
+
+# Arguments for the program that a target starts: make run ARGS="-p 1884 -v", make bench ARGS="--scenarios pairs_q0".
+ARGS ?=
+
+# A target whose script is not in this checkout says so and fails: silence would look like success.
+define script
+@test -x scripts/$(1) || { echo "make $@: scripts/$(1) does not exist yet, so there is nothing to run." >&2; exit 1; }
+scripts/$(1) $(2)
+endef
+
+.PHONY: help run build test test-unit interoperability conformance simulate fuzz fuzz-smoke mutants mutants-smoke \
+	bench format lint clean setup setup-test
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+run: setup ## Install what running needs, build in release mode, start the broker (ARGS="-p 1884 -v")
+	@scripts/build -c release --product martlet
+	@exec .build/release/martlet broker $(ARGS)
+
+build: setup ## Build the program in release mode
+	@scripts/build -c release --product martlet
+	@echo "Built .build/release/martlet"
+
+test: setup-test ## Install what testing needs, build, and run every test
+	@scripts/build --build-tests
+	swift test --skip-build
+	scripts/interoperability
+	@if [ -x scripts/fuzz-smoke ]; then $(MAKE) --no-print-directory fuzz-smoke; fi
+	@if [ -x scripts/mutants-smoke ]; then $(MAKE) --no-print-directory mutants-smoke; fi
+
+test-unit: setup ## Swift's tests alone (ARGS="--filter TidyTests")
+	swift test $(ARGS)
+
+interoperability: setup-test ## Real clients against the built broker (ARGS are pytest's)
+	@scripts/build --product martlet
+	scripts/interoperability $(ARGS)
+
+conformance: setup-test ## The standard's rules, against Martlet and against mosquitto 2.0.11
+	$(call script,conformance,$(ARGS))
+
+simulate: setup ## Many shards and clients from a seed (ARGS="--seed 7 --steps 100000")
+	$(call script,simulate,$(ARGS))
+
+fuzz: setup-test ## Fuzz every target for long (ARGS="--seconds 600")
+	$(call script,fuzz,$(ARGS))
+
+fuzz-smoke: setup-test
+	$(call script,fuzz-smoke,$(ARGS))
+
+mutants: setup-test ## Break the broker's rules one at a time; every break must be caught
+	$(call script,mutants,$(ARGS))
+
+mutants-smoke: setup-test
+	$(call script,mutants-smoke,$(ARGS))
+
+bench: setup-test ## The same load against Martlet and mosquitto (ARGS="--scenarios pairs_q0 --rounds 1")
+	@scripts/build -c release --product martlet
+	scripts/bench $(ARGS)
+
+format: ## Rewrite the Swift sources as .swift-format says
+	swift format format --in-place --parallel --recursive Package.swift Sources Apps Tests
+
+lint: ## Fail where the sources differ from .swift-format
+	swift format lint --strict --parallel --recursive Package.swift Sources Apps Tests
+
+clean: ## Remove what was built (.venv stays)
+	rm -rf .build
+
+setup: ## Install what running needs
+	@scripts/setup run
+
+setup-test: ## Install what testing needs
+	@scripts/setup test
