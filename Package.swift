@@ -59,6 +59,10 @@ let package = Package(
             ],
             path: "Apps/martlet",
             swiftSettings: house),
+        // What tests speak to a running broker with: bytes, and none of our own code.
+        .target(name: "MQTTTestKit", path: "Tests/MQTTTestKit", swiftSettings: house),
+        // The standards' demands, one test each, over a real socket.
+        .testTarget(name: "ConformanceTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),
     ],
     swiftLanguageModes: [.v6]
 )
