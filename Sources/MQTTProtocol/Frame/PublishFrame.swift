@@ -1,0 +1,105 @@
+/// A PUBLISH taken apart in place, §3.3: borrowed from the read buffer, valid only as long as that is.
+/// It does not look at the topic's characters: the broker does once per topic, when its cache does not know it.
+/// Before: `FrameHeader.parse`. After: the routing cache, or `PublishProperties.scan` when there are properties.
+package struct PublishFrame {
+    package let duplicate: Bool
+    package let qos: QoS
+    package let retain: Bool
+    /// Bytes of the topic, not validated; empty only in 5.0 and only where there are properties (an alias).
+    package let topic: UnsafeRawBufferPointer
+    /// 1 to 65,535, and 0 at QoS 0.
+    package let packetIdentifier: UInt16
+    /// The property block without its length; empty in 3.x.
+    package let properties: UnsafeRawBufferPointer
+    package let payload: UnsafeRawBufferPointer
+
+    @inlinable init(
+        duplicate: Bool, qos: QoS, retain: Bool, topic: UnsafeRawBufferPointer, packetIdentifier: UInt16,
+        properties: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer
+    ) {
+        self.duplicate = duplicate
+        self.qos = qos
+        self.retain = retain
+        self.topic = topic
+        self.packetIdentifier = packetIdentifier
+        self.properties = properties
+        self.payload = payload
+    }
+
+    /// Checks lengths, flags and the packet identifier. Allocates nothing.
+    /// - Parameters:
+    ///   - body: all bytes after the fixed header.
+    ///   - flags: the low nibble of the first byte.
+    @inlinable @inline(__always)
+    package static func parse(
+        _ body: UnsafeRawBufferPointer, flags: UInt8, version: ProtocolVersion
+    ) throws(PacketError) -> PublishFrame {
+        guard let qos = QoS(rawValue: (flags >> 1) & 0b11) else {
+            throw .qos3  // [5.0 MQTT-3.3.1-4] [3.1.1 MQTT-3.3.1-4]
+        }
+        let duplicate = flags & 0b1000 != 0
+        guard !duplicate || qos != .atMostOnce else {
+            throw .duplicateAtQoS0  // [5.0 MQTT-3.3.1-2] [3.1.1 MQTT-3.3.1-2]
+        }
+        var fields = FieldReader(body, of: .publish)
+        let topic = try fields.prefixed()
+        let identifier = qos == .atMostOnce ? 0 : try fields.packetIdentifier()
+        var properties = UnsafeRawBufferPointer(start: nil, count: 0)
+        if version == .v5 { properties = try fields.propertyBlock() }
+        guard !topic.isEmpty || !properties.isEmpty else {
+            throw version == .v5 ? .topicMissing : .topicEmpty  // [5.0 MQTT-4.7.3-1] [3.1.1 MQTT-4.7.3-1]
+        }
+        return PublishFrame(
+            duplicate: duplicate, qos: qos, retain: flags & 1 != 0, topic: topic, packetIdentifier: identifier,
+            properties: properties, payload: fields.rest())
+    }
+}
+
+/// What a broker has to know of the properties of a client's PUBLISH, §3.3.2.3, found without an allocation.
+package struct PublishProperties: Sendable, Equatable {
+    /// Seconds; nil means the message never expires.
+    package private(set) var messageExpiryIntervalSeconds: UInt32?
+    /// 1 to 65,535; whether it is within the maximum is the session's to say.
+    package private(set) var topicAlias: UInt16?
+    /// 0 or 1 as the client said; nil where it said nothing.
+    package private(set) var payloadFormatIndicator: UInt8?
+    /// Bytes of the properties that travel on to subscribers.
+    package private(set) var forwardedSize = 0
+    /// True when the block holds only properties that travel on, so it can be passed on as it is.
+    package private(set) var forwardedIsWhole = true
+
+    /// An empty block's.
+    package init() {}
+
+    /// Validates every property of a PUBLISH from a client.
+    package static func scan(_ block: UnsafeRawBufferPointer) throws(PacketError) -> PublishProperties {
+        var found = PublishProperties()
+        var reader = PropertyReader(block, in: .publishFromClient)
+        while let next = try reader.next() {
+            switch next.property {
+            case .messageExpiryInterval: found.messageExpiryIntervalSeconds = next.number
+            case .topicAlias: found.topicAlias = UInt16(next.number)
+            case .payloadFormatIndicator: found.payloadFormatIndicator = UInt8(next.number)
+            default: break
+            }
+            if next.property.isForwarded {
+                found.forwardedSize += next.range.count
+            } else {
+                found.forwardedIsWhole = false
+            }
+        }
+        return found
+    }
+
+    /// Copies the properties that travel on, in the order they came. `block` is what `scan` was given.
+    package func appendForwarded(from block: UnsafeRawBufferPointer, to run: inout ByteRun) {
+        if forwardedIsWhole { return run.append(block) }
+        guard forwardedSize > 0 else { return }
+        var reader = PropertyReader(block, in: .publishFromClient)
+        // scan() has been through this block, so nothing is thrown; a caller's mistake copies nothing more.
+        while let next = try? reader.next() {
+            guard next.property.isForwarded else { continue }
+            run.append(UnsafeRawBufferPointer(rebasing: block[next.range]))
+        }
+    }
+}
