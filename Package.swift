@@ -63,6 +63,8 @@ let package = Package(
         .target(name: "MQTTTestKit", path: "Tests/MQTTTestKit", swiftSettings: house),
         // The standards' demands, one test each, over a real socket.
         .testTarget(name: "ConformanceTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),
+        // The house rules, held against this checkout by a machine.
+        .testTarget(name: "TidyTests", swiftSettings: house),
     ],
     swiftLanguageModes: [.v6]
 )

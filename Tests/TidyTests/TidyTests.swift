@@ -1,0 +1,86 @@
+import Testing
+
+/// The house rules, held against this checkout. Each rule lives in its own file and has a self-test in
+/// `RulesBite.swift`, so that none can pass by looking at nothing.
+@Suite("Tidy")
+struct TidyTests {
+    @Test("targets, arrows and unsafe flags of Package.swift are those of the table")
+    func manifestKeepsTheTable() throws {
+        let findings = try Arrows.check(Repository.manifest())
+        #expect(findings.isEmpty, "\(findings.report)")
+    }
+
+    @Test("imports are declared, declarations are imported, no Foundation in the core")
+    func importsAreDeclared() throws {
+        let manifest = try Repository.manifest()
+        var findings: [Finding] = []
+        let placeholders = Set(
+            try manifest.targets.filter { Arrows.isPlaceholder(try Repository.sources(in: $0.path)) }.map(\.name))
+        for target in manifest.targets {
+            let files = try Repository.sources(in: target.path)
+            findings += Arrows.check(target, files: files, manifest: manifest, placeholders: placeholders)
+        }
+        #expect(findings.isEmpty, "\(findings.report)")
+    }
+
+    @Test("every target has something to hold")
+    func noEmptyTargets() throws {
+        let empty = try Repository.manifest().libraries.filter { target in
+            let files = try Repository.sources(in: target.path)
+            return Arrows.isPlaceholder(files) && !Arrows.isShim(target.name)
+        }
+        #expect(empty.count <= Arrows.placeholdersMax, "only a placeholder in: \(empty.map(\.name))")
+    }
+
+    @Test("Docs/ARCHITECTURE.md has a row for every target")
+    func architectureNamesEveryTarget() throws {
+        let page = try Repository.text(of: "Docs/ARCHITECTURE.md")
+        for target in try Repository.manifest().libraries where !Arrows.isShim(target.name) {
+            #expect(
+                page.contains("| `\(target.name)`"), "no row for \(target.name) in the table of Docs/ARCHITECTURE.md")
+        }
+    }
+
+    @Test("no banned word")
+    func words() throws {
+        let files = try Repository.sources(in: "Sources", "Apps", "Tests")
+        let manifest = SourceFile(path: "Package.swift", text: try Repository.text(of: "Package.swift"))
+        let banned = Word.banned
+        let findings = (files + [manifest]).flatMap { Word.check($0, among: banned) }
+        #expect(findings.isEmpty, "\(findings.report)")
+    }
+
+    @Test("no file too long, no line too wide")
+    func lengths() throws {
+        let findings =
+            try Repository.sources(in: "Sources", "Apps").flatMap { Shape.checkLength($0) }
+            + Repository.sources(in: "Sources", "Apps", "Tests").flatMap(Shape.checkWidth)
+            + Repository.manifest().libraries.filter { Arrows.isShim($0.name) }.flatMap { shim in
+                try [".c", ".h"].flatMap { Repository.paths(in: shim.path, suffix: $0) }
+                    .flatMap { try Shape.checkShim(path: $0, text: Repository.text(of: $0)) }
+            }
+        #expect(findings.isEmpty, "\(findings.report)")
+    }
+
+    @Test("every file in Sources says what it is for")
+    func stories() throws {
+        let findings = try Repository.sources(in: "Sources").flatMap(Shape.checkStory)
+        #expect(findings.isEmpty, "\(findings.report)")
+    }
+
+    @Test("every rule for a server is named by a test or excused with a reason")
+    func requirements() throws {
+        let rules = Requirements(csv: try Repository.text(of: "Docs/mqtt-requirements.csv"))
+        let tested = try Repository.paths(in: "Tests/ConformanceTests")
+            .reduce(into: Set<Requirements.Rule>()) {
+                $0.formUnion(Requirements.named(inTestsOf: try Repository.text(of: $1)))
+            }
+        let excused = Requirements.excused(in: try Repository.text(of: "Docs/requirements.md"))
+        let findings = rules.check(tested: tested, excused: excused)
+        #expect(findings.isEmpty, "\(findings.report)")
+        let missing = rules.missing(tested: tested, excused: excused)
+        #expect(
+            missing.count <= Requirements.missingMax,
+            "\(missing.count) rules without test or reason:\n\(missing.map(\.description).joined(separator: "\n"))")
+    }
+}
