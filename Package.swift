@@ -61,6 +61,10 @@ let package = Package(
             swiftSettings: house),
         // What tests speak to a running broker with: bytes, and none of our own code.
         .target(name: "MQTTTestKit", path: "Tests/MQTTTestKit", swiftSettings: house),
+        // Every packet as bytes and value, every fault, corpora, random packets.
+        .testTarget(
+            name: "MQTTProtocolTests", dependencies: ["MQTTProtocol"], resources: [.copy("Resources")],
+            swiftSettings: house),
         // The standards' demands, one test each, over a real socket.
         .testTarget(name: "ConformanceTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),
         // The house rules, held against this checkout by a machine.

@@ -57,32 +57,34 @@ package enum Place: UInt8, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// A set of places, one bit each.
-package struct Places: OptionSet, Sendable {
-    package let rawValue: UInt32
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
+/// A set of places, one bit each. No `OptionSet`: its literals go through an array, and this is read for every property.
+struct Places: Sendable {
+    private let bits: UInt32
 
-    package func contains(_ place: Place) -> Bool { rawValue & (1 << UInt32(place.rawValue)) != 0 }
+    private init(bits: UInt32) { self.bits = bits }
+    private init(_ place: Place) { self.init(bits: 1 << UInt32(place.rawValue)) }
 
-    private init(_ place: Place) { self.init(rawValue: 1 << UInt32(place.rawValue)) }
+    @inline(__always) func contains(_ place: Place) -> Bool { bits & (1 << UInt32(place.rawValue)) != 0 }
+    @inline(__always) static func | (a: Self, b: Self) -> Self { Self(bits: a.bits | b.bits) }
+
     static var connect: Self { Self(.connect) }
     static var will: Self { Self(.will) }
     static var connack: Self { Self(.connack) }
-    static var publish: Self { [Self(.publishFromClient), Self(.publishFromServer)] }
+    static var publishFromServer: Self { Self(.publishFromServer) }
+    static var publish: Self { Self(.publishFromClient) | publishFromServer }
     static var subscribe: Self { Self(.subscribe) }
-    static var disconnect: Self { [Self(.disconnectFromClient), Self(.disconnectFromServer)] }
     static var disconnectFromClient: Self { Self(.disconnectFromClient) }
     static var disconnectFromServer: Self { Self(.disconnectFromServer) }
-    static var auth: Self { [Self(.authFromClient), Self(.authFromServer)] }
-    static var publishFromServer: Self { Self(.publishFromServer) }
+    static var disconnect: Self { disconnectFromClient | disconnectFromServer }
+    static var auth: Self { Self(.authFromClient) | Self(.authFromServer) }
     static var acknowledgements: Self {
-        [Self(.puback), Self(.pubrec), Self(.pubrel), Self(.pubcomp), Self(.suback), Self(.unsuback)]
+        Self(.puback) | Self(.pubrec) | Self(.pubrel) | Self(.pubcomp) | Self(.suback) | Self(.unsuback)
     }
-    static var all: Self { Self(rawValue: (1 << UInt32(Place.allCases.count)) - 1) }
+    static var all: Self { Self(bits: .max) }
 }
 
 /// The type of a property's value and the values that are allowed.
-package enum PropertyKind: Sendable {
+enum PropertyKind: Sendable {
     /// A byte that may be 0 or 1.
     case flag
     case uint16
@@ -105,30 +107,30 @@ package enum PropertyKind: Sendable {
 extension Property {
     var definition: (kind: PropertyKind, places: Places) {
         switch self {
-        case .payloadFormatIndicator: (.flag, [.publish, .will])
-        case .messageExpiryInterval: (.uint32, [.publish, .will])
-        case .contentType: (.string, [.publish, .will])
-        case .responseTopic: (.topicName, [.publish, .will])
-        case .correlationData: (.binary, [.publish, .will])
-        case .subscriptionIdentifier: (.variableNotZero, [.publishFromServer, .subscribe])
-        case .sessionExpiryInterval: (.uint32, [.connect, .connack, .disconnectFromClient])
+        case .payloadFormatIndicator: (.flag, .publish | .will)
+        case .messageExpiryInterval: (.uint32, .publish | .will)
+        case .contentType: (.string, .publish | .will)
+        case .responseTopic: (.topicName, .publish | .will)
+        case .correlationData: (.binary, .publish | .will)
+        case .subscriptionIdentifier: (.variableNotZero, .publishFromServer | .subscribe)
+        case .sessionExpiryInterval: (.uint32, .connect | .connack | .disconnectFromClient)
         case .assignedClientIdentifier: (.string, .connack)
         case .serverKeepAlive: (.uint16, .connack)
-        case .authenticationMethod: (.string, [.connect, .connack, .auth])
-        case .authenticationData: (.binary, [.connect, .connack, .auth])
+        case .authenticationMethod: (.string, .connect | .connack | .auth)
+        case .authenticationData: (.binary, .connect | .connack | .auth)
         case .requestProblemInformation: (.flag, .connect)
         case .willDelayInterval: (.uint32, .will)
         case .requestResponseInformation: (.flag, .connect)
         case .responseInformation: (.string, .connack)
-        case .serverReference: (.string, [.connack, .disconnectFromServer])
-        case .reasonString: (.string, [.connack, .acknowledgements, .disconnect, .auth])
-        case .receiveMaximum: (.uint16NotZero, [.connect, .connack])
-        case .topicAliasMaximum: (.uint16, [.connect, .connack])
+        case .serverReference: (.string, .connack | .disconnectFromServer)
+        case .reasonString: (.string, .connack | .acknowledgements | .disconnect | .auth)
+        case .receiveMaximum: (.uint16NotZero, .connect | .connack)
+        case .topicAliasMaximum: (.uint16, .connect | .connack)
         case .topicAlias: (.uint16NotZero, .publish)
         case .maximumQoS: (.flag, .connack)
         case .retainAvailable: (.flag, .connack)
         case .userProperty: (.stringPair, .all)
-        case .maximumPacketSize: (.uint32NotZero, [.connect, .connack])
+        case .maximumPacketSize: (.uint32NotZero, .connect | .connack)
         case .wildcardSubscriptionAvailable: (.flag, .connack)
         case .subscriptionIdentifierAvailable: (.flag, .connack)
         case .sharedSubscriptionAvailable: (.flag, .connack)
