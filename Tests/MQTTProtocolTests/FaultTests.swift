@@ -68,14 +68,18 @@ struct FaultyPacket: Sendable, CustomTestStringConvertible {
         .init(.v5, "10 13 0004 'MQTT' 05 02 003c 05 27 00000000 0001 'c'", .propertyValue(.maximumPacketSize)),
         .init(.v5, "10 10 0004 'MQTT' 05 02 003c 02 17 02 0001 'c'", .propertyValue(.requestProblemInformation)),
         .init(.v5, "10 10 0004 'MQTT' 05 02 003c 02 19 02 0001 'c'", .propertyValue(.requestResponseInformation)),
-        .init(.v5, "10 12 0004 'MQTT' 05 02 003c 04 17 01 17 01 0001 'c'", .propertyRepeated(.requestProblemInformation)),
+        .init(
+            .v5, "10 12 0004 'MQTT' 05 02 003c 04 17 01 17 01 0001 'c'", .propertyRepeated(.requestProblemInformation)),
         .init(.v5, "10 11 0004 'MQTT' 05 02 003c 03 23 0001 0001 'c'", .propertyNotAllowed(.topicAlias)),
         .init(.v5, "10 11 0004 'MQTT' 05 02 003c 03 7e 0001 0001 'c'", .propertyUnknown(0x7E)),
         .init(.v5, "10 0e 0004 'MQTT' 05 02 003c 7f 0001 'c'", .truncated(.connect)),
         .init(.v5, "10 0f 0004 'MQTT' 05 02 003c 8000 0001 'c'", .variableByteIntegerNotShortest),
         .init(.v5, "10 12 0004 'MQTT' 05 02 003c 8080808001 0001 'c'", .variableByteIntegerTooLong),
-        .init(.v5, "10 15 0004 'MQTT' 05 06 003c 00 0001 'c' 02 01 02 0001 't' 0000", .propertyValue(.payloadFormatIndicator)),
-        .init(.v5, "10 16 0004 'MQTT' 05 06 003c 00 0001 'c' 03 23 0001 0001 't' 0000", .propertyNotAllowed(.topicAlias)),
+        .init(
+            .v5, "10 15 0004 'MQTT' 05 06 003c 00 0001 'c' 02 01 02 0001 't' 0000",
+            .propertyValue(.payloadFormatIndicator)),
+        .init(
+            .v5, "10 16 0004 'MQTT' 05 06 003c 00 0001 'c' 03 23 0001 0001 't' 0000", .propertyNotAllowed(.topicAlias)),
     ]
 
     static let connacks: [FaultyPacket] = [

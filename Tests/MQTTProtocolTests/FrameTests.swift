@@ -49,7 +49,8 @@ struct FrameTests {
 
     @Test("properties that travel on are copied in order, the others are left out")
     func forwarded() throws {
-        let block = bytes("26 0001 'b' 0001 '1' 02 0000003c 01 01 23 0007 26 0001 'a' 0000 09 0001 00 03 0000 08 0001 'r'")
+        let block = bytes(
+            "26 0001 'b' 0001 '1' 02 0000003c 01 01 23 0007 26 0001 'a' 0000 09 0001 00 03 0000 08 0001 'r'")
         let expected = bytes("26 0001 'b' 0001 '1' 01 01 26 0001 'a' 0000 09 0001 00 03 0000 08 0001 'r'")
         try block.withUnsafeBytes { raw in
             let found = try PublishProperties.scan(raw)
@@ -70,6 +71,25 @@ struct FrameTests {
             #expect(Array(run.bytes) == expected)
         }
         #expect(try PublishProperties.scan(UnsafeRawBufferPointer(start: nil, count: 0)) == PublishProperties())
+    }
+
+    @Test("properties that travel on, whatever their order")
+    func forwardedInAnyOrder() throws {
+        var random = SeededGenerator(seed: 3)
+        let travelling = ["26 0001 'b' 0001 '1'", "01 01", "26 0000 0000", "09 0001 00", "03 0000", "08 0001 'r'"]
+        let staying = ["02 0000003c", "23 0007"]
+        for _ in 0..<500 {
+            let parts = (travelling + staying).shuffled(using: &random).prefix(Int.random(in: 0...8, using: &random))
+            let expected = parts.filter { !staying.contains($0) }.flatMap { bytes($0) }
+            try parts.flatMap { bytes($0) }.withUnsafeBytes { raw in
+                let found = try PublishProperties.scan(raw)
+                var run = ByteRun()
+                found.appendForwarded(from: raw, to: &run)
+                #expect(Array(run.bytes) == expected)
+                #expect(found.forwardedSize == expected.count)
+                #expect(found.forwardedIsWhole == (expected.count == raw.count))
+            }
+        }
     }
 
     @Test("acknowledgements without properties, as the hot path writes them", arguments: ProtocolVersion.allCases)

@@ -57,7 +57,8 @@ struct PropertyTests {
             for place in Place.allCases {
                 guard allowed.contains(place) else {
                     let isOwn = property == .subscriptionIdentifier && place == .publishFromClient
-                    let expected: PacketError = isOwn ? .subscriptionIdentifierFromClient : .propertyNotAllowed(property)
+                    let expected: PacketError =
+                        isOwn ? .subscriptionIdentifierFromClient : .propertyNotAllowed(property)
                     #expect(read(block, in: place) == expected)
                     continue
                 }

@@ -65,8 +65,12 @@ package struct PublishProperties: Sendable, Equatable {
     package private(set) var payloadFormatIndicator: UInt8?
     /// Bytes of the properties that travel on to subscribers.
     package private(set) var forwardedSize = 0
+    /// What stays behind, in order: only the expiry and the alias do, and each comes at most once.
+    private var firstGap = 0..<0
+    private var secondGap = 0..<0
+
     /// True when the block holds only properties that travel on, so it can be passed on as it is.
-    package private(set) var forwardedIsWhole = true
+    package var forwardedIsWhole: Bool { firstGap.isEmpty }
 
     /// An empty block's.
     package init() {}
@@ -77,29 +81,38 @@ package struct PublishProperties: Sendable, Equatable {
         var reader = PropertyReader(block, in: .publishFromClient)
         while let next = try reader.next() {
             switch next.property {
-            case .messageExpiryInterval: found.messageExpiryIntervalSeconds = next.number
-            case .topicAlias: found.topicAlias = UInt16(next.number)
-            case .payloadFormatIndicator: found.payloadFormatIndicator = UInt8(next.number)
+            case .messageExpiryInterval:
+                found.messageExpiryIntervalSeconds = next.number
+                found.leaveOut(next.range)
+            case .topicAlias:
+                found.topicAlias = UInt16(next.number)
+                found.leaveOut(next.range)
+            case .payloadFormatIndicator:
+                found.payloadFormatIndicator = UInt8(next.number)
             default: break
             }
-            if next.property.isForwarded {
-                found.forwardedSize += next.range.count
-            } else {
-                found.forwardedIsWhole = false
-            }
         }
+        found.forwardedSize = block.count - found.firstGap.count - found.secondGap.count
         return found
+    }
+
+    private mutating func leaveOut(_ range: Range<Int>) {
+        if firstGap.isEmpty {
+            firstGap = range
+        } else {
+            secondGap = range
+        }
     }
 
     /// Copies the properties that travel on, in the order they came. `block` is what `scan` was given.
     package func appendForwarded(from block: UnsafeRawBufferPointer, to run: inout ByteRun) {
-        if forwardedIsWhole { return run.append(block) }
-        guard forwardedSize > 0 else { return }
-        var reader = PropertyReader(block, in: .publishFromClient)
-        // scan() has been through this block, so nothing is thrown; a caller's mistake copies nothing more.
-        while let next = try? reader.next() {
-            guard next.property.isForwarded else { continue }
-            run.append(UnsafeRawBufferPointer(rebasing: block[next.range]))
-        }
+        precondition(
+            block.count == forwardedSize + firstGap.count + secondGap.count, "the block that was scanned, no other")
+        guard !forwardedIsWhole else { return run.append(block) }
+        let afterFirst = secondGap.isEmpty ? block.count : secondGap.lowerBound
+        run.append(UnsafeRawBufferPointer(rebasing: block[..<firstGap.lowerBound]))
+        run.append(UnsafeRawBufferPointer(rebasing: block[firstGap.upperBound..<afterFirst]))
+        guard !secondGap.isEmpty else { return }
+        run.append(UnsafeRawBufferPointer(rebasing: block[secondGap.upperBound...]))
     }
 }

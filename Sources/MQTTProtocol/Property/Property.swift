@@ -137,14 +137,6 @@ extension Property {
         }
     }
 
-    /// Those that travel with a message from publisher to subscriber unchanged and in order, §3.3.2.3.
-    var isForwarded: Bool {
-        switch self {
-        case .payloadFormatIndicator, .contentType, .responseTopic, .correlationData, .userProperty: true
-        default: false
-        }
-    }
-
     /// More than once is allowed for user properties, and for the identifiers of all matching subscriptions.
     func mayRepeat(in place: Place) -> Bool {
         self == .userProperty || (self == .subscriptionIdentifier && place == .publishFromServer)
