@@ -47,6 +47,15 @@ struct CorpusTests {
         }
     }
 
+    /// The packets of FUME and F-Secure's fuzzer, one a line before a `#`: seeds for mutation.
+    static func seeds() throws -> [[UInt8]] {
+        try ["fume", "fsecure"].flatMap { file in
+            let url = try #require(bundle.url(forResource: file, withExtension: "hex", subdirectory: "Resources"))
+            let lines = try String(contentsOf: url, encoding: .utf8).split(separator: "\n")
+            return lines.map { line in bytes(String(line.prefix { $0 != "#" })) }
+        }
+    }
+
     /// What either side could have meant by it.
     static func parses(_ entry: Entry) -> Bool {
         Sender.allCases.contains { sender in

@@ -54,7 +54,9 @@ struct RoundTripTests {
     func mutations() throws {
         var random = SeededGenerator(seed: 99)
         let corpus =
-            try CorpusTests.mochi().map(\.bytes) + CorpusTests.mqttPacket().map(\.bytes) + GoldenPacket.all.map(\.bytes)
+            try CorpusTests.mochi().map(\.bytes) + CorpusTests.mqttPacket().map(\.bytes) + CorpusTests.seeds()
+            + GoldenPacket.all.map(\.bytes)
+        #expect(corpus.count > 300)
         for bytes in corpus where bytes.count < 1_000 {
             for _ in 0..<60 {
                 let mutated = Self.mutate(bytes, &random)
