@@ -65,6 +65,9 @@ let package = Package(
         .testTarget(
             name: "MQTTProtocolTests", dependencies: ["MQTTProtocol"], resources: [.copy("Resources")],
             swiftSettings: house),
+        // Every key and every rule of mosquitto.conf, and the guide that lists them.
+        .testTarget(
+            name: "BrokerConfigurationTests", dependencies: ["BrokerConfiguration", "MQTTProtocol"], swiftSettings: house),
         // The standards' demands, one test each, over a real socket.
         .testTarget(name: "ConformanceTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),
         // The house rules, held against this checkout by a machine.

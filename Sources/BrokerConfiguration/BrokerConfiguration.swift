@@ -1,0 +1,113 @@
+/// Everything an operator may decide about a broker, as plain values that cannot be wrong any more.
+///
+/// Owns the settings and their defaults (mosquitto 2.1's where the key is mosquitto's). Reads nothing itself: the way in is
+/// `load(file:)`, `parse(text:file:)` or `embeddedDefaults`; the way of a line from its bytes to a field here is
+/// `Grammar/ConfigurationLine` → `Keys/ConfigurationKey` → `Reader/ConfigurationReader`.
+///
+/// An optional limit that is `nil` is off: there is no limit.
+package struct BrokerConfiguration: Sendable, Equatable {
+    // MARK: Where clients come in
+
+    /// The sockets to open, at least one, in the order of the file. mosquitto: `listener`, `port`, `bind_address`.
+    package internal(set) var listeners: [ListenerConfiguration] = []
+    /// No line of the file named a listener: loopback only, anonymous clients allowed unless the file says otherwise.
+    package internal(set) var isLocalOnly = true
+    /// TCP_NODELAY on client sockets. Default false. mosquitto: `set_tcp_nodelay`.
+    package var setsTCPNoDelay = false
+
+    // MARK: Limits
+
+    /// Longest keep-alive, seconds, 1…65535. Default off. A 5.0 client that asks for more is told this value, an older one is
+    /// refused. mosquitto: `max_keepalive`.
+    package var keepAliveSecondsMax: Int?
+    /// QoS 1 and 2 messages on their way to one client at once, 1…65534. Default 20; also sent as Receive Maximum.
+    /// mosquitto: `max_inflight_messages`.
+    package var inflightMessagesMax: Int? = 20
+    /// Payload bytes of QoS 1 and 2 messages on their way to one client at once. Default off. mosquitto: `max_inflight_bytes`.
+    package var inflightBytesMax: Int?
+    /// Messages that wait for one client beyond those in flight. Default 1000. mosquitto: `max_queued_messages`.
+    package var queuedMessagesMax: Int? = 1000
+    /// Payload bytes that wait for one client beyond those in flight. Default off. mosquitto: `max_queued_bytes`.
+    package var queuedBytesMax: Int?
+    /// Largest packet taken from a client, whole packet, bytes, 20…2147483647. Default 2000000. mosquitto: `max_packet_size`.
+    package var packetBytesMax = 2_000_000
+    /// Largest payload of a PUBLISH, bytes, 1…268435455. Default off. mosquitto: `message_size_limit`.
+    package var payloadBytesMax: Int?
+    /// Sessions, connected or not, in the whole broker. Default off. mosquitto: `global_max_clients`.
+    package var sessionsMax: Int?
+    /// Connected clients in the whole broker. Default off. mosquitto: `global_max_connections`.
+    package var connectionsMax: Int?
+    /// Bytes of heap mosquitto would allow itself. Default off. Read, not kept. mosquitto: `memory_limit`.
+    package var memoryBytesMax: Int?
+    /// How long a session outlives its connection at most, seconds. Default off. mosquitto: `persistent_client_expiration`.
+    package var sessionExpirySecondsMax: Int?
+
+    // MARK: Messages
+
+    /// Whether retained messages exist. Default true. mosquitto: `retain_available`.
+    package var retainAvailable = true
+    /// Minutes between sweeps of expired retained messages, 1…10000000. Default `nil`: they go when somebody looks.
+    /// mosquitto: `retain_expiry_interval`.
+    package var retainSweepMinutes: Int?
+    /// Deliver at the subscription's QoS even above the publisher's, which the standard does not allow. Default false.
+    /// mosquitto: `upgrade_outgoing_qos`.
+    package var upgradesOutgoingQoS = false
+    /// Queue QoS 0 messages for sessions that are offline. Default false. mosquitto: `queue_qos0_messages`.
+    package var queuesQoS0 = false
+    /// Overlapping subscriptions of one client may each get a copy. Default true. mosquitto: `allow_duplicate_messages`.
+    package var allowsDuplicateMessages = true
+    /// Seconds between updates of `$SYS`, 1…65535. Default 10; `nil` publishes none. mosquitto: `sys_interval`.
+    package var sysIntervalSeconds: Int? = 10
+
+    // MARK: The process
+
+    package var log = LogConfiguration()
+    package var persistence = PersistenceConfiguration()
+    /// Where to write the process id. Default nowhere. mosquitto: `pid_file`.
+    package var pidFile: String?
+    /// The user mosquitto would become when started as root. Read, not kept. mosquitto: `user`.
+    package var user: String?
+
+    // MARK: Martlet's own
+
+    /// Event loops, 1…256. Default 1; `nil` is one per core. Ours: `event_loops`.
+    package var eventLoopCount: Int? = 1
+    /// How long a reader with a full buffer may hold up its publishers, milliseconds, 0…60000. Default 1000.
+    /// Ours: `slow_reader_wait`.
+    package var slowReaderWaitMilliseconds = 1000
+    /// From accept to a whole CONNECT, seconds, 1…3600. Default 10. Ours: `connect_timeout`.
+    package var connectTimeoutSeconds = 10
+    /// Connections of one listener that have not sent CONNECT yet, 1…1000000. Default 1000. Ours: `max_pending_connections`.
+    package var pendingConnectionsMax = 1000
+    /// The same, of one IPv4 address or one IPv6 /64, 1…1000000. Default 100. Ours: `max_pending_connections_per_address`.
+    package var pendingConnectionsPerAddressMax = 100
+    /// Unsent bytes a connection may hold before the publishers that fill it are paused, 4096…1073741824. Default 1048576.
+    /// Ours: `output_buffer_bytes`.
+    package var outputBufferBytesMax = 1_048_576
+    /// Topics whose resolved subscribers are remembered, per event loop, 0…16777216. Default 65536. Ours: `route_cache_entries`.
+    package var routeCacheEntriesMax = 65_536
+
+    /// The values of an empty file, before its listeners are known.
+    init() {}
+
+    /// What runs without any file: 127.0.0.1 and ::1 on port 1883, anonymous clients allowed ("local only mode").
+    package static var embeddedDefaults: BrokerConfiguration {
+        var configuration = BrokerConfiguration()
+        configuration.listeners = ListenerConfiguration.loopback(port: ListenerConfiguration.defaultPort, like: .init())
+        return configuration
+    }
+}
+
+/// What the file says about storage. Kept for the durable engine; today every engine is in memory.
+package struct PersistenceConfiguration: Sendable, Equatable {
+    /// Default false. mosquitto: `persistence`, `retained_persistence`.
+    package var isOn = false
+    /// Folder. Default `nil`: the current one. mosquitto: `persistence_location`.
+    package var location: String?
+    /// File name inside the folder. Default `mosquitto.db`. mosquitto: `persistence_file`.
+    package var file = "mosquitto.db"
+    /// Seconds, or changes where `autosaveCountsChanges`; `nil` saves only at the end. Default 1800. mosquitto: `autosave_interval`.
+    package var autosaveInterval: Int? = 1800
+    /// Default false. mosquitto: `autosave_on_changes`.
+    package var autosaveCountsChanges = false
+}

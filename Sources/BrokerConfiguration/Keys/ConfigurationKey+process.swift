@@ -1,0 +1,70 @@
+extension ConfigurationKey {
+    private static let inMemory = Standing.ignored(
+        "this version keeps sessions, queues and retained messages in memory; they are gone when the broker stops")
+
+    static let processRows: [ConfigurationKey] = [
+        .statement(
+            "include_dir", .process, value: "FOLDER", default: "none",
+            "Reads every `*.conf` of FOLDER at this place, sorted by name, upper case before lower. Only in the file that was given to the broker. Repeatable.",
+            .includeFolder),
+        .text(
+            "pid_file", .process, value: "PATH", default: "none", "Where the process id is written.",
+            into: .broker { $0.pidFile = $1 }),
+        .text(
+            "user", .process, mayRepeat: true, value: "NAME", default: "`mosquitto`",
+            "The user mosquitto becomes when root starts it.",
+            standing: .ignored("Martlet stays the user that starts it; choose that one, for instance with systemd's `User`"),
+            into: .broker { $0.user = $1 }),
+        .flag(
+            "persistence", aliases: ["retained_persistence"], .process, default: "`false`",
+            "Whether sessions, queues and retained messages are kept on disk.", standing: inMemory,
+            into: .broker { $0.persistence.isOn = $1 }),
+        .text(
+            "persistence_location", .process, value: "FOLDER", default: "the current folder", "Where they are kept.",
+            standing: inMemory,
+            into: .broker { $0.persistence.location = $1 }),
+        .text(
+            "persistence_file", .process, value: "NAME", default: "`mosquitto.db`", "Under which name.", standing: inMemory,
+            into: .broker { $0.persistence.file = $1 }),
+        .integer(
+            "autosave_interval", .process, .cInt, value: "seconds; 0 or less: only at the end", default: "1800",
+            "How often they are saved.", standing: inMemory,
+            into: .broker { $0.persistence.autosaveInterval = limit($1) }),
+        .flag(
+            "autosave_on_changes", .process, default: "`false`",
+            "`autosave_interval` counts changes instead of seconds.", standing: inMemory,
+            into: .broker { $0.persistence.autosaveCountsChanges = $1 }),
+    ]
+
+    /// Keys mosquitto does not know: a file with one of them is Martlet's alone.
+    static let martletRows: [ConfigurationKey] = [
+        .integer(
+            "event_loops", .martlet, 0...256, value: "loops, 0–256; 0: one per core", default: "1",
+            "Event loops, each a thread, that share the connections.",
+            into: .broker { $0.eventLoopCount = limit($1) }),
+        .integer(
+            "slow_reader_wait", .martlet, 0...60_000, value: "milliseconds, 0–60000", default: "1000",
+            "How long a reader whose buffer is full may pause the publishers that fill it. After that QoS 0 messages to it are dropped and counted until it has drained.",
+            into: .broker { $0.slowReaderWaitMilliseconds = $1 }),
+        .integer(
+            "connect_timeout", .martlet, 1...3600, value: "seconds, 1–3600", default: "10",
+            "How long a connection may take to send its CONNECT.",
+            into: .broker { $0.connectTimeoutSeconds = $1 }),
+        .integer(
+            "max_pending_connections", .martlet, 1...1_000_000, value: "connections, 1–1000000", default: "1000",
+            "Connections of one listener that have not sent their CONNECT yet.",
+            into: .broker { $0.pendingConnectionsMax = $1 }),
+        .integer(
+            "max_pending_connections_per_address", .martlet, 1...1_000_000, value: "connections, 1–1000000", default: "100",
+            "The same for one IPv4 address or one IPv6 /64.",
+            into: .broker { $0.pendingConnectionsPerAddressMax = $1 }),
+        .integer(
+            "output_buffer_bytes", .martlet, 4096...1_073_741_824, value: "bytes, 4096–1073741824", default: "1048576",
+            "Unsent bytes a connection may hold before the publishers that fill it are paused.",
+            into: .broker { $0.outputBufferBytesMax = $1 }),
+        .integer(
+            "route_cache_entries", .martlet, 0...16_777_216, value: "topics, 0–16777216", default: "65536",
+            "Topics whose resolved subscribers each event loop remembers.",
+            into: .broker { $0.routeCacheEntriesMax = $1 }),
+    ]
+}

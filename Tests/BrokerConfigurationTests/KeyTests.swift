@@ -1,0 +1,80 @@
+import BrokerConfiguration
+import Testing
+
+@Suite("Every key")
+struct KeyTests {
+    @Test("has a case here, and every case a key")
+    func casesAreWhole() {
+        #expect(KeyCase.all.map(\.key) == ConfigurationKey.all.map(\.name))
+    }
+
+    @Test("default and accepted values", arguments: KeyCase.all)
+    func accepts(_ one: KeyCase) throws {
+        #expect(one.before(try parsed(one.above)), "the default of \(one.key)")
+        var last = try parsed(one.above)
+        for value in one.valid { last = try parsed("\(one.above)\(one.key) \(value)\n") }
+        #expect(one.after(last), "\(one.key) \(one.valid.last ?? "")")
+    }
+
+    @Test("refused values are told with line and key", arguments: KeyCase.all)
+    func refuses(_ one: KeyCase) {
+        let line = one.above.isEmpty ? 2 : 3
+        for value in one.invalid {
+            let found = problems("\(one.above)# text\n\(one.key) \(value)\n")
+            #expect(found.count == 1, "\(one.key) \(value)")
+            #expect(found.first?.line == line)
+            #expect(found.first?.message.hasPrefix("'\(one.key)'") == true, "\(found)")
+        }
+    }
+
+    @Test("text set twice in one scope is an error, other values are noted", arguments: ConfigurationKey.all)
+    func repetition(_ key: ConfigurationKey) throws {
+        guard let one = KeyCase.all.first(where: { $0.key == key.name }), let value = one.valid.last else { return }
+        let twice = "\(one.above)\(key.name) \(value)\n\(key.name) \(value)\n"
+        let line = one.above.isEmpty ? 2 : 3
+        let onceOnly = [
+            "bind_address", "auto_id_prefix", "listener_auto_id_prefix", "log_timestamp_format", "pid_file",
+            "persistence_location", "persistence_file",
+        ]
+        switch key.name {
+        case let name where onceOnly.contains(name):
+            let found = problems(twice)
+            #expect(found.map(\.line) == [line])
+            #expect(found.first?.message.contains("is set twice, first at test.conf:\(line - 1)") == true, "\(found)")
+        case "listener":
+            #expect(problems(twice).first?.message.contains("two listeners want port 1884 on ::1") == true)
+        case "port", "log_dest", "log_type", "include_dir", "retry_interval", "per_listener_settings",
+            "persistent_client_expiration":
+            _ = try parsed(twice)
+        default:
+            #expect(try remarks(twice).contains { $0.message.contains("is set again here") && $0.line == line }, "\(key.name)")
+        }
+    }
+
+    @Test("what has no effect is warned about, unless it is switched off", arguments: ConfigurationKey.all)
+    func ignored(_ key: ConfigurationKey) throws {
+        guard case .ignored(let reason) = key.standing,
+            let one = KeyCase.all.first(where: { $0.key == key.name }), let value = one.valid.last
+        else { return }
+        let warnings = try remarks("\(key.name) \(value)\n").filter { $0.severity == .warning }
+        #expect(warnings.map(\.message) == ["'\(key.name)' has no effect: \(reason)"])
+        #expect(warnings.first?.line == 1)
+    }
+
+    @Test("persistence false and memory_limit 0 are nothing to warn about")
+    func switchedOff() throws {
+        #expect(try remarks("persistence false\nmemory_limit 0\n") == [])
+    }
+
+    @Test("aliases")
+    func aliases() throws {
+        #expect(try parsed("maximum_qos 0\n").listeners[0].qosMax == .atMostOnce)
+        #expect(try parsed("retained_persistence true\n").persistence.isOn)
+    }
+
+    @Test("max_inflight_messages 65535 means no limit")
+    func inflightUnlimited() throws {
+        #expect(try parsed("max_inflight_messages 65535\n").inflightMessagesMax == nil)
+        #expect(try parsed("max_inflight_messages 0\n").inflightMessagesMax == nil)
+    }
+}
