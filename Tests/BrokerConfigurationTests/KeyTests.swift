@@ -1,4 +1,5 @@
 import BrokerConfiguration
+import MQTTProtocol
 import Testing
 
 @Suite("Every key")

@@ -1,4 +1,5 @@
 import BrokerConfiguration
+import MQTTProtocol
 import Testing
 
 @Suite("Listeners, and who may come in")
