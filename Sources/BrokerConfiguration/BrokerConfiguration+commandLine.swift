@@ -10,11 +10,14 @@ package struct CommandLineOverrides: Sendable, Equatable {
     /// Throws for a port outside 1…65535 and for more than 10 of them.
     package init(ports: [Int] = [], isVerbose: Bool = false, isQuiet: Bool = false) throws(ConfigurationError) {
         guard ports.count <= Limit.commandLinePortsMax else {
-            throw Self.refusal("-p may be given at most \(Limit.commandLinePortsMax) times; write more listeners into a file")
+            throw Self.refusal(
+                "-p may be given at most \(Limit.commandLinePortsMax) times; write more listeners into a file")
         }
         var distinct: [Int] = []
         for port in ports where !distinct.contains(port) {
-            guard (1...65535).contains(port) else { throw Self.refusal("-p must be a port from 1 to 65535, not \(port)") }
+            guard (1...65535).contains(port) else {
+                throw Self.refusal("-p must be a port from 1 to 65535, not \(port)")
+            }
             distinct.append(port)
         }
         self.ports = distinct

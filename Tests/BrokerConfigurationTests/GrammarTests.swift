@@ -20,9 +20,11 @@ struct GrammarTests {
     @Test("a TAB is no separator, and the error says so")
     func tab() {
         let found = problems("allow_anonymous\ttrue\n")
-        #expect(found.map(\.description) == [
-            "test.conf:1: unknown key 'allow_anonymous\\ttrue'; a TAB does not separate a key from its value, use a space"
-        ])
+        #expect(
+            found.map(\.description) == [
+                "test.conf:1: unknown key 'allow_anonymous\\ttrue'; a TAB does not separate a key from its "
+                    + "value, use a space"
+            ])
     }
 
     @Test("a comment behind other things is not seen as one, except where the rest is ignored anyway")
@@ -34,7 +36,11 @@ struct GrammarTests {
         #expect(problems(" # text\n").first?.message == "unknown key '#'")
     }
 
-    @Test("text must be UTF-8, without control characters", arguments: [[0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xEF, 0xBF, 0xBF], [0xC2, 0x85], [0x7F], [0xEF, 0xB7, 0x90]] as [[UInt8]])
+    @Test(
+        "text must be UTF-8, without control characters",
+        arguments: [
+            [0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xEF, 0xBF, 0xBF], [0xC2, 0x85], [0x7F], [0xEF, 0xB7, 0x90],
+        ] as [[UInt8]])
     func notText(_ bytes: [UInt8]) {
         #expect(problems(Array("pid_file /a".utf8) + bytes + Array("b\n".utf8)).map(\.line) == [1])
     }
@@ -63,7 +69,8 @@ struct GrammarTests {
     func encodings() {
         #expect(problems("sys_interval 5\0\n").first?.message.contains("NUL") == true)
         #expect(problems("\u{FEFF}sys_interval 5\n").first?.message.contains("byte order mark") == true)
-        #expect(problems([0xFF, 0xFE] + "sys_interval 5\n".utf8.flatMap { [$0, 0] }).first?.message.contains("NUL") == true)
+        #expect(
+            problems([0xFF, 0xFE] + "sys_interval 5\n".utf8.flatMap { [$0, 0] }).first?.message.contains("NUL") == true)
     }
 
     @Test("every mistake is told at once")
@@ -76,7 +83,8 @@ struct GrammarTests {
     @Test(
         "an unknown key leads to the nearest one",
         arguments: [
-            ("alow_anonymous true", "allow_anonymous"), ("Listener 1883", "listener"), ("max_conections 5", "max_connections"),
+            ("alow_anonymous true", "allow_anonymous"), ("Listener 1883", "listener"),
+            ("max_conections 5", "max_connections"),
             ("max_queued_mesages 5", "max_queued_messages"), ("certfle /x", "certfile"), ("prot 1883", "port"),
         ])
     func suggestion(_ line: String, _ key: String) {
@@ -86,14 +94,20 @@ struct GrammarTests {
     @Test("nothing near, nothing suggested; a long word is cut")
     func noSuggestion() {
         #expect(problems("quux 5").map(\.message) == ["unknown key 'quux'"])
-        #expect(problems(String(repeating: "q", count: 5000)).map(\.message) == ["unknown key '\(String(repeating: "q", count: 60))…'"])
+        #expect(
+            problems(String(repeating: "q", count: 5000)).map(\.message) == [
+                "unknown key '\(String(repeating: "q", count: 60))…'"
+            ])
         #expect(problems("allow_anonymous=true").first?.message.contains("without '='") == true)
     }
 
-    @Test("what mosquitto knows and we do not yet says so", arguments: FutureKey.names.flatMap(\.keys) + ["plugin_opt_config_file", "auth_opt_x"])
+    @Test(
+        "what mosquitto knows and we do not yet says so",
+        arguments: FutureKey.names.flatMap(\.keys) + ["plugin_opt_config_file", "auth_opt_x"])
     func future(_ key: String) {
         #expect(
-            problems("\(key) x\n").first?.message.hasPrefix("'\(key)' is known to mosquitto, not yet honoured by martlet") == true)
+            problems("\(key) x\n").first?.message.hasPrefix(
+                "'\(key)' is known to mosquitto, not yet honoured by martlet") == true)
         #expect(!ConfigurationKey.all.contains { $0.name == key || $0.aliases.contains(key) })
     }
 }

@@ -6,7 +6,8 @@ import Testing
 struct GuideTests {
     private static let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("Docs/guides/configuration.md")
-    private static let begin = "<!-- The tables are made from the code: MARTLET_WRITE_GUIDE=1 swift test --filter GuideTests -->\n"
+    private static let begin =
+        "<!-- The tables are made from the code: MARTLET_WRITE_GUIDE=1 swift test --filter GuideTests -->\n"
     private static let end = "<!-- End of the tables. -->\n"
 
     @Test("lists exactly the rows of the table")
@@ -27,7 +28,9 @@ struct GuideTests {
     @Test("its examples load without a warning")
     func examples() throws {
         let text = try String(contentsOf: Self.path, encoding: .utf8)
-        let examples = text.components(separatedBy: "```conf\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
+        let examples = text.components(separatedBy: "```conf\n").dropFirst().map {
+            $0.components(separatedBy: "```")[0]
+        }
         #expect(examples.count >= 3)
         for example in examples {
             let found = try remarks(example)

@@ -24,7 +24,8 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
     ) -> KeyCase {
         KeyCase(
             key: key, above: above,
-            valid: ["true", "1", "false", "0", "true # text"] + (defaultsTo ? ["false", "0 # text"] : ["true", "1 # text"]),
+            valid: ["true", "1", "false", "0", "true # text"]
+                + (defaultsTo ? ["false", "0 # text"] : ["true", "1 # text"]),
             invalid: notFlags, before: { field($0) == defaultsTo }, after: { field($0) != defaultsTo })
     }
 
@@ -33,7 +34,8 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         _ field: @escaping @Sendable (BrokerConfiguration) -> Value
     ) -> KeyCase {
         KeyCase(
-            key: key, above: above, valid: valid, invalid: ["", "many", "7x", "0x", "08", "7\t8", "99999999999999999999"] + invalid,
+            key: key, above: above, valid: valid,
+            invalid: ["", "many", "7x", "0x", "08", "7\t8", "99999999999999999999"] + invalid,
             before: { field($0) == defaultsTo }, after: { field($0) == expected })
     }
 
@@ -42,7 +44,8 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         _ field: @escaping @Sendable (BrokerConfiguration) -> String?
     ) -> KeyCase {
         KeyCase(
-            key: key, above: above, valid: ["x", "  \t \(value) \t "], invalid: ["", "   ", "a\tb", "a\u{85}"] + invalid,
+            key: key, above: above, valid: ["x", "  \t \(value) \t "],
+            invalid: ["", "   ", "a\tb", "a\u{85}"] + invalid,
             before: { field($0) == defaultsTo }, after: { field($0) == value })
     }
 }
@@ -69,13 +72,17 @@ extension KeyCase {
         .flag("allow_anonymous", above: listener, defaultsTo: false) { $0.listeners[0].allowsAnonymous },
         .flag("listener_allow_anonymous", above: listener, defaultsTo: false) { $0.listeners[0].allowsAnonymous },
         KeyCase(
-            key: "per_listener_settings", valid: ["false", "true", "1 # text"], invalid: notFlags, before: { _ in true },
+            key: "per_listener_settings", valid: ["false", "true", "1 # text"], invalid: notFlags,
+            before: { _ in true },
             after: { _ in true }),
         .flag("allow_zero_length_clientid", defaultsTo: true) { $0.listeners[0].allowsEmptyClientID },
         .text("auto_id_prefix", "a b", defaultsTo: "auto-", invalid: [String(repeating: "x", count: 51)]) {
             $0.listeners[0].autoIDPrefix
         },
-        .text("listener_auto_id_prefix", above: listener, "ü", defaultsTo: "auto-", invalid: [String(repeating: "ü", count: 26)]) {
+        .text(
+            "listener_auto_id_prefix", above: listener, "ü", defaultsTo: "auto-",
+            invalid: [String(repeating: "ü", count: 26)]
+        ) {
             $0.listeners[0].autoIDPrefix
         },
         .integer("max_connections", above: listener, ["-1", "0", "7"], is: 7, defaultsTo: nil, invalid: noInt) {
@@ -84,35 +91,52 @@ extension KeyCase {
         .integer("max_qos", ["0", "2", "1"], is: QoS.atLeastOnce, defaultsTo: .exactlyOnce, invalid: ["3", "-1"]) {
             $0.listeners[0].qosMax
         },
-        .integer("max_topic_alias", above: listener, ["0", "65535"], is: 65535, defaultsTo: 10, invalid: ["65536", "-1"]) {
+        .integer(
+            "max_topic_alias", above: listener, ["0", "65535"], is: 65535, defaultsTo: 10, invalid: ["65536", "-1"]
+        ) {
             $0.listeners[0].topicAliasMax
         },
-        .integer("max_topic_alias_broker", above: listener, ["65535", "0"], is: 0, defaultsTo: 10, invalid: ["65536", "-1"]) {
+        .integer(
+            "max_topic_alias_broker", above: listener, ["65535", "0"], is: 0, defaultsTo: 10, invalid: ["65536", "-1"]
+        ) {
             $0.listeners[0].topicAliasBrokerMax
         },
         .flag("set_tcp_nodelay", defaultsTo: false) { $0.setsTCPNoDelay },
     ]
 
     private static let limits: [KeyCase] = [
-        .integer("max_keepalive", ["0", "65535", "0x10", "010", "+5", "60"], is: 60, defaultsTo: nil, invalid: ["65536", "-1"]) {
+        .integer(
+            "max_keepalive", ["0", "65535", "0x10", "010", "+5", "60"], is: 60, defaultsTo: nil,
+            invalid: ["65536", "-1"]
+        ) {
             $0.keepAliveSecondsMax
         },
-        .integer("max_packet_size", ["2147483647", "20"], is: 20, defaultsTo: 2_000_000, invalid: ["19", "-1"] + noInt) {
+        .integer(
+            "max_packet_size", ["2147483647", "20"], is: 20, defaultsTo: 2_000_000, invalid: ["19", "-1"] + noInt
+        ) {
             $0.packetBytesMax
         },
-        .integer("message_size_limit", ["0", "268435455"], is: 268_435_455, defaultsTo: nil, invalid: ["268435456", "-1"]) {
+        .integer(
+            "message_size_limit", ["0", "268435455"], is: 268_435_455, defaultsTo: nil, invalid: ["268435456", "-1"]
+        ) {
             $0.payloadBytesMax
         },
-        .integer("max_inflight_messages", ["-5", "0", "1", "65534"], is: 65534, defaultsTo: 20, invalid: ["65536"] + noInt) {
+        .integer(
+            "max_inflight_messages", ["-5", "0", "1", "65534"], is: 65534, defaultsTo: 20, invalid: ["65536"] + noInt
+        ) {
             $0.inflightMessagesMax
         },
-        .integer("max_inflight_bytes", ["0", "-1", "4096"], is: 4096, defaultsTo: nil, invalid: noInt) { $0.inflightBytesMax },
+        .integer("max_inflight_bytes", ["0", "-1", "4096"], is: 4096, defaultsTo: nil, invalid: noInt) {
+            $0.inflightBytesMax
+        },
         .integer("max_queued_messages", ["-1", "2147483647", "0"], is: nil, defaultsTo: 1000, invalid: noInt) {
             $0.queuedMessagesMax
         },
         .integer("max_queued_bytes", ["0", "-1", "1"], is: 1, defaultsTo: nil, invalid: noInt) { $0.queuedBytesMax },
         .integer("global_max_clients", ["-1", "0", "5"], is: 5, defaultsTo: nil, invalid: noInt) { $0.sessionsMax },
-        .integer("global_max_connections", ["-1", "0", "6"], is: 6, defaultsTo: nil, invalid: noInt) { $0.connectionsMax },
+        .integer("global_max_connections", ["-1", "0", "6"], is: 6, defaultsTo: nil, invalid: noInt) {
+            $0.connectionsMax
+        },
         KeyCase(
             key: "persistent_client_expiration", valid: ["1s", "010h", "2d", "2w", "1y", "2m # text"],
             invalid: ["", "d", "7", "0d", "-1d", "3xd", "3dx", "3 d", "2147483648s", "99999999999999999999y"],
@@ -124,14 +148,19 @@ extension KeyCase {
 
     private static let messages: [KeyCase] = [
         .flag("retain_available", defaultsTo: true) { $0.retainAvailable },
-        .integer("retain_expiry_interval", ["1", "10000001"], is: 10_000_000, defaultsTo: nil, invalid: ["0", "-1"] + noInt) {
+        .integer(
+            "retain_expiry_interval", ["1", "10000001"], is: 10_000_000, defaultsTo: nil, invalid: ["0", "-1"] + noInt
+        ) {
             $0.retainSweepMinutes
         },
         .flag("upgrade_outgoing_qos", defaultsTo: false) { $0.upgradesOutgoingQoS },
         .flag("queue_qos0_messages", defaultsTo: false) { $0.queuesQoS0 },
         .flag("allow_duplicate_messages", defaultsTo: true) { $0.allowsDuplicateMessages },
-        .integer("sys_interval", ["0", "65535", "3"], is: 3, defaultsTo: 10, invalid: ["-1", "65536"]) { $0.sysIntervalSeconds },
-        KeyCase(key: "retry_interval", valid: ["", "20", "x y z"], invalid: [], before: { _ in true }, after: { _ in true }),
+        .integer("sys_interval", ["0", "65535", "3"], is: 3, defaultsTo: 10, invalid: ["-1", "65536"]) {
+            $0.sysIntervalSeconds
+        },
+        KeyCase(
+            key: "retry_interval", valid: ["", "20", "x y z"], invalid: [], before: { _ in true }, after: { _ in true }),
     ]
 
     private static let log: [KeyCase] = [
@@ -146,13 +175,16 @@ extension KeyCase {
             before: { $0.log.types == [.error, .warning, .notice, .information] }, after: { $0.log.types == .debug }),
         .flag("log_timestamp", defaultsTo: true) { $0.log.timestamp != LogTimestamp.none },
         .text("log_timestamp_format", "%Y-%m-%dT%H:%M:%S", defaultsTo: nil) { $0.log.timestampFormat },
-        .integer("log_facility", ["0", "7"], is: 7, defaultsTo: nil, invalid: ["8", "-1"]) { $0.log.syslogLocalFacility },
+        .integer("log_facility", ["0", "7"], is: 7, defaultsTo: nil, invalid: ["8", "-1"]) {
+            $0.log.syslogLocalFacility
+        },
         .flag("connection_messages", defaultsTo: true) { $0.log.connectionMessages },
     ]
 
     private static let process: [KeyCase] = [
         KeyCase(
-            key: "include_dir", valid: ["/a folder"], invalid: ["", "a\tb"], before: { _ in true }, after: { _ in true }),
+            key: "include_dir", valid: ["/a folder"], invalid: ["", "a\tb"], before: { _ in true }, after: { _ in true }
+        ),
         .text("pid_file", defaultsTo: nil) { $0.pidFile },
         .text("user", defaultsTo: nil) { $0.user },
         .flag("persistence", defaultsTo: false) { $0.persistence.isOn },
@@ -165,21 +197,32 @@ extension KeyCase {
     ]
 
     private static let martlet: [KeyCase] = [
-        .integer("event_loops", ["256", "2", "0"], is: nil, defaultsTo: 1, invalid: ["-1", "257"]) { $0.eventLoopCount },
+        .integer("event_loops", ["256", "2", "0"], is: nil, defaultsTo: 1, invalid: ["-1", "257"]) {
+            $0.eventLoopCount
+        },
         .integer("slow_reader_wait", ["0", "60000"], is: 60_000, defaultsTo: 1000, invalid: ["-1", "60001"]) {
             $0.slowReaderWaitMilliseconds
         },
-        .integer("connect_timeout", ["3600", "1"], is: 1, defaultsTo: 10, invalid: ["0", "3601"]) { $0.connectTimeoutSeconds },
+        .integer("connect_timeout", ["3600", "1"], is: 1, defaultsTo: 10, invalid: ["0", "3601"]) {
+            $0.connectTimeoutSeconds
+        },
         .integer("max_pending_connections", ["1000000", "1"], is: 1, defaultsTo: 1000, invalid: ["0", "1000001"]) {
             $0.pendingConnectionsMax
         },
-        .integer("max_pending_connections_per_address", ["1000000", "1"], is: 1, defaultsTo: 100, invalid: ["0", "1000001"]) {
+        .integer(
+            "max_pending_connections_per_address", ["1000000", "1"], is: 1, defaultsTo: 100, invalid: ["0", "1000001"]
+        ) {
             $0.pendingConnectionsPerAddressMax
         },
-        .integer("output_buffer_bytes", ["1073741824", "4096"], is: 4096, defaultsTo: 1_048_576, invalid: ["4095", "1073741825"]) {
+        .integer(
+            "output_buffer_bytes", ["1073741824", "4096"], is: 4096, defaultsTo: 1_048_576,
+            invalid: ["4095", "1073741825"]
+        ) {
             $0.outputBufferBytesMax
         },
-        .integer("route_cache_entries", ["0", "16777216"], is: 16_777_216, defaultsTo: 65_536, invalid: ["-1", "16777217"]) {
+        .integer(
+            "route_cache_entries", ["0", "16777216"], is: 16_777_216, defaultsTo: 65_536, invalid: ["-1", "16777217"]
+        ) {
             $0.routeCacheEntriesMax
         },
     ]

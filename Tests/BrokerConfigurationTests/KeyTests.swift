@@ -48,7 +48,9 @@ struct KeyTests {
             "persistent_client_expiration":
             _ = try parsed(twice)
         default:
-            #expect(try remarks(twice).contains { $0.message.contains("is set again here") && $0.line == line }, "\(key.name)")
+            #expect(
+                try remarks(twice).contains { $0.message.contains("is set again here") && $0.line == line },
+                "\(key.name)")
         }
     }
 

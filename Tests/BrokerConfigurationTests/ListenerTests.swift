@@ -12,7 +12,10 @@ struct ListenerTests {
         #expect(defaults.listeners.map(\.port) == [1883, 1883])
         #expect(defaults.listeners.map(\.isRequired) == [true, false])
         #expect(defaults.listeners.allSatisfy { $0.allowsAnonymous })
-        #expect((defaults.inflightMessagesMax, defaults.packetBytesMax, defaults.listeners[0].topicAliasMax) == (20, 2_000_000, 10))
+        #expect(
+            (defaults.inflightMessagesMax, defaults.packetBytesMax, defaults.listeners[0].topicAliasMax) == (
+                20, 2_000_000, 10
+            ))
     }
 
     @Test("a file without a listener is local too, and its options hold there")
@@ -20,11 +23,16 @@ struct ListenerTests {
         let configuration = try parsed("max_connections 7\nmax_qos 1\nauto_id_prefix x-\n")
         #expect(configuration.isLocalOnly)
         #expect(configuration.listeners.count == 2)
-        #expect(configuration.listeners.allSatisfy { $0.connectionsMax == 7 && $0.qosMax == .atLeastOnce && $0.autoIDPrefix == "x-" })
+        #expect(
+            configuration.listeners.allSatisfy {
+                $0.connectionsMax == 7 && $0.qosMax == .atLeastOnce && $0.autoIDPrefix == "x-"
+            })
         #expect(try parsed("allow_anonymous false\n").listeners.allSatisfy { !$0.allowsAnonymous })
     }
 
-    @Test("any listener, port or bind_address line ends that, and anonymous is refused", arguments: ["listener 1883", "port 1883", "bind_address 127.0.0.1"])
+    @Test(
+        "any listener, port or bind_address line ends that, and anonymous is refused",
+        arguments: ["listener 1883", "port 1883", "bind_address 127.0.0.1"])
     func notLocal(_ line: String) throws {
         let closed = try parsed("\(line)\n")
         #expect(!closed.isLocalOnly)
@@ -78,7 +86,8 @@ struct ListenerTests {
     func perListenerOrder() throws {
         #expect(problems("allow_anonymous true\nper_listener_settings true\n").map(\.line) == [2])
         #expect(problems("per_listener_settings true\nallow_anonymous true\nlistener 1\n").map(\.line) == [2])
-        let kept = try parsed("per_listener_settings true\nper_listener_settings false\nlistener 1\nallow_anonymous true\nlistener 2\n")
+        let kept = try parsed(
+            "per_listener_settings true\nper_listener_settings false\nlistener 1\nallow_anonymous true\nlistener 2\n")
         #expect(kept.listeners.map(\.allowsAnonymous) == [true, false])
     }
 
@@ -100,7 +109,9 @@ struct ListenerTests {
         #expect(warnings.first?.message.contains("port 1883, every interface") == true)
     }
 
-    @Test("listener_… keys need their listener", arguments: ["listener_allow_anonymous true", "listener_auto_id_prefix x"])
+    @Test(
+        "listener_… keys need their listener",
+        arguments: ["listener_allow_anonymous true", "listener_auto_id_prefix x"])
     func needsListener(_ line: String) {
         #expect(problems("\(line)\nlistener 1\n").map(\.line) == [1])
     }

@@ -9,9 +9,10 @@ struct LoadTests {
         try withFolder { folder in
             let path = try folder.write("mosquitto.conf", "listener 1884\nmax_qos 1\n")
             #expect(try BrokerConfiguration.load(file: path).configuration.listeners.map(\.port) == [1884])
-            #expect(loadProblems("\(folder.path)/none.conf").map(\.description) == [
-                "\(folder.path)/none.conf: cannot be opened: No such file or directory"
-            ])
+            #expect(
+                loadProblems("\(folder.path)/none.conf").map(\.description) == [
+                    "\(folder.path)/none.conf: cannot be opened: No such file or directory"
+                ])
             #expect(loadProblems(folder.path).map(\.description) == ["\(folder.path): cannot be read: Is a directory"])
             let large = try folder.write("large.conf", String(repeating: "#\n", count: 524_289))
             #expect(loadProblems(large).map(\.line) == [nil])
@@ -28,7 +29,8 @@ struct LoadTests {
             }
             _ = try folder.write("conf.d/.conf", "bogus\n")
             _ = try folder.write("conf.d/c.conf.bak", "bogus\n")
-            let main = try folder.write("main.conf", "listener 1999\ninclude_dir \(folder.path)/conf.d\nlistener 2999\n")
+            let main = try folder.write(
+                "main.conf", "listener 1999\ninclude_dir \(folder.path)/conf.d\nlistener 2999\n")
             let ports = try BrokerConfiguration.load(file: main).configuration.listeners.map(\.port)
             #expect(ports == [1999] + (0..<names.count).map { 2000 + $0 } + [2999])
         }
@@ -39,7 +41,8 @@ struct LoadTests {
         try withFolder { folder in
             _ = try folder.write("conf.d/a.conf", "listener 1885\nmax_connections 1\n")
             _ = try folder.write("conf.d/b.conf", "max_connections 2\n")
-            let main = try folder.write("main.conf", "listener 1884\ninclude_dir \(folder.path)/conf.d\nmax_connections 3\n")
+            let main = try folder.write(
+                "main.conf", "listener 1884\ninclude_dir \(folder.path)/conf.d\nmax_connections 3\n")
             let (configuration, warnings) = try BrokerConfiguration.load(file: main)
             #expect(configuration.listeners.map(\.port) == [1884, 1885, 1883])
             #expect(configuration.listeners.map(\.connectionsMax) == [3, 1, 2])
@@ -52,7 +55,8 @@ struct LoadTests {
     func includedMistakes() throws {
         try withFolder { folder in
             let included = try folder.write("conf.d/a.conf", "\nbogus 1\ninclude_dir \(folder.path)\n")
-            let main = try folder.write("main.conf", "include_dir \(folder.path)/conf.d\nbogus 2\ninclude_dir \(folder.path)/none\n")
+            let main = try folder.write(
+                "main.conf", "include_dir \(folder.path)/conf.d\nbogus 2\ninclude_dir \(folder.path)/none\n")
             let found = loadProblems(main)
             #expect(found.map(\.file) == [included, included, main, main])
             #expect(found.map(\.line) == [2, 3, 2, 3])
@@ -112,7 +116,8 @@ struct Folder {
 
 /// Gives `body` a new folder and takes it away afterwards.
 func withFolder(_ body: (Folder) throws -> Void) throws {
-    let url = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-configuration-\(UUID().uuidString)")
+    let url = FileManager.default.temporaryDirectory.appendingPathComponent(
+        "martlet-configuration-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: url) }
     try body(Folder(path: url.path))

@@ -5,9 +5,18 @@ import Testing
 struct LogTests {
     @Test("log_dest: the first replaces the default, the others add, none forgets")
     func destinations() throws {
-        #expect(try parsed("log_dest topic\nlog_dest stdout\nlog_dest topic\n").log.destinations == [.topic, .standardOutput(unbuffered: false)])
-        #expect(try parsed("log_dest stdout\nlog_dest stdout unbuffered\n").log.destinations == [.standardOutput(unbuffered: true)])
-        #expect(try parsed("log_dest file /var/log/a b.log\nlog_dest stderr\n").log.destinations == [.file(path: "/var/log/a b.log"), .standardError])
+        #expect(
+            try parsed("log_dest topic\nlog_dest stdout\nlog_dest topic\n").log.destinations == [
+                .topic, .standardOutput(unbuffered: false),
+            ])
+        #expect(
+            try parsed("log_dest stdout\nlog_dest stdout unbuffered\n").log.destinations == [
+                .standardOutput(unbuffered: true)
+            ])
+        #expect(
+            try parsed("log_dest file /var/log/a b.log\nlog_dest stderr\n").log.destinations == [
+                .file(path: "/var/log/a b.log"), .standardError,
+            ])
         #expect(try parsed("log_dest stderr\nlog_dest none\n").log.destinations == [])
         #expect(try parsed("log_dest none\nlog_dest syslog\n").log.destinations == [.syslog])
     }
@@ -27,7 +36,8 @@ struct LogTests {
     func types() throws {
         #expect(try parsed("log_type error\nlog_type subscribe\n").log.types == [.error, .subscribe])
         #expect(try parsed("log_type all\nlog_type none\nlog_type debug\n").log.types == .debug)
-        #expect(try remarks("log_type error warning\n").map(\.message) == ["the rest of the line, 'warning', is ignored"])
+        #expect(
+            try remarks("log_type error warning\n").map(\.message) == ["the rest of the line, 'warning', is ignored"])
         #expect(LogTypes.all == LogTypes(LogType.allCases.map { LogTypes($0) }))
     }
 
@@ -41,8 +51,12 @@ struct LogTests {
     func timestamps() throws {
         #expect(try parsed("").log.timestamp.prefix(unixSeconds: 1_700_000_000) == "1700000000: ")
         #expect(try parsed("log_timestamp false\nlog_timestamp_format %Y\n").log.timestamp.prefix(unixSeconds: 0) == "")
-        #expect(try parsed("log_timestamp_format %% %s x\n").log.timestamp.prefix(unixSeconds: 1_700_000_000) == "% 1700000000 x: ")
-        #expect(try parsed("log_timestamp_format %Y-%m-%d\n").log.timestamp.prefix(unixSeconds: 1_700_000_000).count == "2023-11-14: ".count)
+        #expect(
+            try parsed("log_timestamp_format %% %s x\n").log.timestamp.prefix(unixSeconds: 1_700_000_000)
+                == "% 1700000000 x: ")
+        #expect(
+            try parsed("log_timestamp_format %Y-%m-%d\n").log.timestamp.prefix(unixSeconds: 1_700_000_000).count
+                == "2023-11-14: ".count)
     }
 
     @Test("a format that yields nothing or too much falls back to unix seconds")

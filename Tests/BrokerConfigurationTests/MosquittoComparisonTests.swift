@@ -10,29 +10,41 @@ private let mosquitto = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"].fir
 /// The same lines given to Debian's mosquitto 2.0.11 and to us. Each file ends in a key nobody knows, so mosquitto stops
 /// there at the latest: it opens no port, and the line it names says which line it did not like.
 ///
-/// Left out, because 2.0.11 does not know or do what 2.1 does: `global_max_clients`, `global_max_connections`,
-/// `listener_allow_anonymous`, `listener_auto_id_prefix`, `max_topic_alias_broker`, `retain_expiry_interval` and the unit `s`
-/// are unknown to it; `max_keepalive` begins at 10; hexadecimal and octal numbers, and the error for garbage behind digits, came with 2.1;
-/// a missing `log_type` or `persistent_client_expiration` is printed and passed over; `auto_id_prefix` may be of any length; `user` twice is an error; `per_listener_settings` needs no listener.
+/// Left out, because 2.0.11 does not know or do what 2.1 does:
+/// - it does not know `global_max_clients`, `global_max_connections`, `listener_allow_anonymous`,
+///   `listener_auto_id_prefix`, `max_topic_alias_broker`, `retain_expiry_interval` and the unit `s`;
+/// - `max_keepalive` begins at 10, and `auto_id_prefix` may be of any length;
+/// - hexadecimal and octal numbers, and the error for garbage behind digits, came with 2.1;
+/// - a missing `log_type` or `persistent_client_expiration` is printed and passed over;
+/// - `user` twice is an error, and `per_listener_settings` needs no listener.
 @Suite("Compared with mosquitto 2.0.11", .enabled(if: mosquitto != nil, "apt install mosquitto; `make setup` does"))
 struct MosquittoComparisonTests {
     @Test(
         "the same first line is refused, or none",
         arguments: [
             "# text\n\n\r\nlistener 1884\n", "   \n", "\t\n", " allow_anonymous true\n", "allow_anonymous\ttrue\n",
-            "allow_anonymous true\tx\n", "allow_anonymous TRUE\n", "allow_anonymous\n", "allow_anonymous false # text\n",
-            "allow_anonymous 1\r\n", "sys_interval    5\n", "sys_interval -5\n", "sys_interval 65536\n", "sys_interval\n",
-            "pid_file\n", "pid_file    \n", "pid_file \t /a b \t\n", "pid_file /a\tb\n", "pid_file /a # b\n", "pid_file /a\u{85}\n",
-            "pid_file /a\npid_file /a\n", "persistence_file a\npersistence_file b\n", "log_dest file /a\nlog_dest file /b\n",
-            "log_dest\n", "log_dest dlt\n", "log_dest android\n", "log_dest stdout more\n", "log_dest Stderr\n", "log_type info\n",
+            "allow_anonymous true\tx\n", "allow_anonymous TRUE\n", "allow_anonymous\n",
+            "allow_anonymous false # text\n",
+            "allow_anonymous 1\r\n", "sys_interval    5\n", "sys_interval -5\n", "sys_interval 65536\n",
+            "sys_interval\n",
+            "pid_file\n", "pid_file    \n", "pid_file \t /a b \t\n", "pid_file /a\tb\n", "pid_file /a # b\n",
+            "pid_file /a\u{85}\n",
+            "pid_file /a\npid_file /a\n", "persistence_file a\npersistence_file b\n",
+            "log_dest file /a\nlog_dest file /b\n",
+            "log_dest\n", "log_dest dlt\n", "log_dest android\n", "log_dest stdout more\n", "log_dest Stderr\n",
+            "log_type info\n",
             "log_type error warning\n", "log_facility 8\n", "log_facility 7\n", "listener 0\n", "listener 65536\n",
             "listener 1884 # text\n", "listener\n", "port 0\n", "port 1884\n", "max_qos 3\n", "maximum_qos 1\n",
-            "max_packet_size 19\n", "max_packet_size 20\n", "max_inflight_messages 65536\n", "max_inflight_messages -1\n",
+            "max_packet_size 19\n", "max_packet_size 20\n", "max_inflight_messages 65536\n",
+            "max_inflight_messages -1\n",
             "message_size_limit -1\n", "message_size_limit 268435456\n", "persistent_client_expiration 3dx\n",
             "persistent_client_expiration 14d\n", "persistent_client_expiration 0d\n",
-            "retry_interval\n", "retained_persistence true\n", "per_listener_settings true\nlistener 1\nallow_anonymous true\n",
-            "allow_anonymous true\nper_listener_settings true\n", "include_dir /nowhere/at/all\n", "auto_id_prefix \(String(repeating: "x", count: 50))\n",
-            "max_topic_alias 65536\n", "listener 1\nmax_topic_alias 65535\n", "listener 1\nmax_connections -1\n", "\u{FEFF}sys_interval 5\n", "bogus\n",
+            "retry_interval\n", "retained_persistence true\n",
+            "per_listener_settings true\nlistener 1\nallow_anonymous true\n",
+            "allow_anonymous true\nper_listener_settings true\n", "include_dir /nowhere/at/all\n",
+            "auto_id_prefix \(String(repeating: "x", count: 50))\n",
+            "max_topic_alias 65536\n", "listener 1\nmax_topic_alias 65535\n", "listener 1\nmax_connections -1\n",
+            "\u{FEFF}sys_interval 5\n", "bogus\n",
         ])
     func sameVerdict(_ text: String) throws {
         try withFolder { folder in

@@ -23,7 +23,8 @@ struct RandomTextTests {
         for _ in 0..<50 {
             var bytes: [UInt8] = []
             for _ in 0..<Int.random(in: 0...12, using: &chance) {
-                bytes += Array("\(names.randomElement(using: &chance)!) \(values.randomElement(using: &chance)!)\n".utf8)
+                bytes += Array(
+                    "\(names.randomElement(using: &chance)!) \(values.randomElement(using: &chance)!)\n".utf8)
             }
             for _ in 0..<Int.random(in: 0...4, using: &chance) where !bytes.isEmpty {
                 bytes[Int.random(in: bytes.indices, using: &chance)] = UInt8.random(in: 0...255, using: &chance)
@@ -35,7 +36,8 @@ struct RandomTextTests {
     @Test("noise", arguments: 1...20)
     func noise(_ seed: UInt64) {
         var chance = Chance(state: seed)
-        check((0..<Int.random(in: 0...4096, using: &chance)).map { _ in UInt8.random(in: 0...255, using: &chance) }, seed)
+        check(
+            (0..<Int.random(in: 0...4096, using: &chance)).map { _ in UInt8.random(in: 0...255, using: &chance) }, seed)
     }
 
     private func check(_ bytes: [UInt8], _ seed: UInt64) {

@@ -1,3 +1,4 @@
+/// The rows about the process and its storage, and the keys that are Martlet's own.
 extension ConfigurationKey {
     private static let inMemory = Standing.ignored(
         "this version keeps sessions, queues and retained messages in memory; they are gone when the broker stops")
@@ -5,7 +6,8 @@ extension ConfigurationKey {
     static let processRows: [ConfigurationKey] = [
         .statement(
             "include_dir", .process, value: "FOLDER", default: "none",
-            "Reads every `*.conf` of FOLDER at this place, sorted by name, upper case before lower. Only in the file that was given to the broker. Repeatable.",
+            "Reads every `*.conf` of FOLDER at this place, sorted by name, upper case before lower. Only in "
+                + "the file that was given to the broker. Repeatable.",
             .includeFolder),
         .text(
             "pid_file", .process, value: "PATH", default: "none", "Where the process id is written.",
@@ -13,7 +15,8 @@ extension ConfigurationKey {
         .text(
             "user", .process, mayRepeat: true, value: "NAME", default: "`mosquitto`",
             "The user mosquitto becomes when root starts it.",
-            standing: .ignored("Martlet stays the user that starts it; choose that one, for instance with systemd's `User`"),
+            standing: .ignored(
+                "Martlet stays the user that starts it; choose that one, for instance with systemd's `User`"),
             into: .broker { $0.user = $1 }),
         .flag(
             "persistence", aliases: ["retained_persistence"], .process, default: "`false`",
@@ -24,7 +27,8 @@ extension ConfigurationKey {
             standing: inMemory,
             into: .broker { $0.persistence.location = $1 }),
         .text(
-            "persistence_file", .process, value: "NAME", default: "`mosquitto.db`", "Under which name.", standing: inMemory,
+            "persistence_file", .process, value: "NAME", default: "`mosquitto.db`", "Under which name.",
+            standing: inMemory,
             into: .broker { $0.persistence.file = $1 }),
         .integer(
             "autosave_interval", .process, .cInt, value: "seconds; 0 or less: only at the end", default: "1800",
@@ -44,7 +48,8 @@ extension ConfigurationKey {
             into: .broker { $0.eventLoopCount = limit($1) }),
         .integer(
             "slow_reader_wait", .martlet, 0...60_000, value: "milliseconds, 0–60000", default: "1000",
-            "How long a reader whose buffer is full may pause the publishers that fill it. After that QoS 0 messages to it are dropped and counted until it has drained.",
+            "How long a reader whose buffer is full may pause the publishers that fill it. After that QoS 0 "
+                + "messages to it are dropped and counted until it has drained.",
             into: .broker { $0.slowReaderWaitMilliseconds = $1 }),
         .integer(
             "connect_timeout", .martlet, 1...3600, value: "seconds, 1–3600", default: "10",
@@ -55,7 +60,8 @@ extension ConfigurationKey {
             "Connections of one listener that have not sent their CONNECT yet.",
             into: .broker { $0.pendingConnectionsMax = $1 }),
         .integer(
-            "max_pending_connections_per_address", .martlet, 1...1_000_000, value: "connections, 1–1000000", default: "100",
+            "max_pending_connections_per_address", .martlet, 1...1_000_000, value: "connections, 1–1000000",
+            default: "100",
             "The same for one IPv4 address or one IPv6 /64.",
             into: .broker { $0.pendingConnectionsPerAddressMax = $1 }),
         .integer(

@@ -1,7 +1,7 @@
 /// One row of the table of everything that may begin a line: the single place from which the reader, its error messages and
 /// the operators' guide know a key. A new key is a new row.
 ///
-/// Rows: `ConfigurationKey+listeners`, `+limits`, `+messages`, `+log`, `+process`, `+martlet`; what mosquitto knows and we do
+/// Rows: `ConfigurationKey+listeners`, `+limits`, `+log`, `+process`; what mosquitto knows and we do
 /// not yet: `FutureKey`.
 package struct ConfigurationKey: Sendable {
     package let name: String
@@ -111,7 +111,8 @@ extension ConfigurationKey {
     }
 
     static func text(
-        _ name: String, _ group: Group, scope: Scope = .broker, bytesMax: Int = Limit.textBytesMax, mayRepeat: Bool = false,
+        _ name: String, _ group: Group, scope: Scope = .broker, bytesMax: Int = Limit.textBytesMax,
+        mayRepeat: Bool = false,
         value: String, default defaultValue: String, _ meaning: String, standing: Standing = .honoured,
         into destination: Destination<String>
     ) -> ConfigurationKey {

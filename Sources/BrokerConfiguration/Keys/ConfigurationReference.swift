@@ -9,7 +9,9 @@ package enum ConfigurationReference {
             text += "\n"
         }
         text += "### Not honoured yet\n\n"
-        text += "mosquitto 2.1 knows these; here they stop the start with an error that says so, rather than being left out in silence.\n\n"
+        text +=
+            "mosquitto 2.1 knows these; here they stop the start with an error that says so, rather than being "
+            + "left out in silence.\n\n"
         for (subject, keys) in FutureKey.names {
             text += "- \(subject): \(keys.map { "`\($0)`" }.joined(separator: ", "))\n"
         }

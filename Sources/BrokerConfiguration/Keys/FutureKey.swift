@@ -6,7 +6,8 @@ package enum FutureKey {
         (
             "who may do what",
             [
-                "acl_file", "password_file", "psk_file", "check_retain_source", "clientid_prefixes", "use_username_as_clientid",
+                "acl_file", "password_file", "psk_file", "check_retain_source", "clientid_prefixes",
+                "use_username_as_clientid",
                 "auth_plugin", "auth_plugin_deny_special_chars", "plugin", "global_plugin", "plugin_load", "plugin_use",
                 "enable_control_api",
             ]
@@ -32,11 +33,13 @@ package enum FutureKey {
             [
                 "connection", "address", "addresses", "topic", "round_robin", "bridge_attempt_unsubscribe",
                 "bridge_bind_address", "bridge_max_packet_size", "bridge_max_topic_alias", "bridge_outgoing_retain",
-                "bridge_protocol_version", "bridge_receive_maximum", "bridge_session_expiry_interval", "bridge_reload_type",
+                "bridge_protocol_version", "bridge_receive_maximum", "bridge_session_expiry_interval",
+                "bridge_reload_type",
                 "bridge_tcp_keepalive", "bridge_tcp_user_timeout", "cleansession", "local_cleansession", "clientid",
                 "remote_clientid", "local_clientid", "username", "remote_username", "password", "remote_password",
                 "local_username", "local_password", "idle_timeout", "keepalive_interval", "notifications",
-                "notifications_local_only", "notification_topic", "restart_timeout", "start_type", "threshold", "try_private",
+                "notifications_local_only", "notification_topic", "restart_timeout", "start_type", "threshold",
+                "try_private",
                 "bridge_alpn", "bridge_cafile", "bridge_capath", "bridge_certfile", "bridge_keyfile", "bridge_ciphers",
                 "bridge_ciphers_tls1.3", "bridge_insecure", "bridge_require_ocsp", "bridge_tls_use_os_certs",
                 "bridge_tls_version", "bridge_identity", "bridge_psk",

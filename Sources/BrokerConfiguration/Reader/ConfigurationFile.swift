@@ -27,7 +27,9 @@ enum ConfigurationFile {
 
     /// Names of the files in `folder` that end in `.conf`, in mosquitto's order.
     static func includable(in folder: String) throws(LineFault) -> [String] {
-        guard let stream = opendir(folder) else { throw LineFault("names a folder that cannot be opened, \(folder): \(reason())") }
+        guard let stream = opendir(folder) else {
+            throw LineFault("names a folder that cannot be opened, \(folder): \(reason())")
+        }
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {

@@ -6,7 +6,8 @@ extension ConfigurationReader {
         if configuration.isLocalOnly {
             // Options without a listener hold for the two of loopback.
             let template = resolved(listeners.first ?? ListenerDraft())
-            configuration.listeners = ListenerConfiguration.loopback(port: ListenerConfiguration.defaultPort, like: template)
+            configuration.listeners = ListenerConfiguration.loopback(
+                port: ListenerConfiguration.defaultPort, like: template)
         } else {
             tellOfImpliedListener()
             configuration.listeners = listeners.map { resolved($0) }
@@ -17,7 +18,8 @@ extension ConfigurationReader {
     private func resolved(_ draft: ListenerDraft) -> ListenerConfiguration {
         var listener = draft.values
         // Under `per_listener_settings` the broker's own values were never set, so they cannot leak into a listener.
-        listener.allowsAnonymous = draft.security.allowsAnonymous ?? security.allowsAnonymous ?? configuration.isLocalOnly
+        listener.allowsAnonymous =
+            draft.security.allowsAnonymous ?? security.allowsAnonymous ?? configuration.isLocalOnly
         listener.allowsEmptyClientID = draft.security.allowsEmptyClientID ?? security.allowsEmptyClientID ?? true
         listener.autoIDPrefix = draft.security.autoIDPrefix ?? security.autoIDPrefix ?? "auto-"
         return listener
@@ -30,7 +32,9 @@ extension ConfigurationReader {
         for draft in listeners {
             let socket = "port \(draft.values.port) on \(draft.values.host ?? "every interface")"
             if !seen.insert(socket).inserted {
-                report(.error, "two listeners want \(socket); give one of them another port or address", file: file, line: nil)
+                report(
+                    .error, "two listeners want \(socket); give one of them another port or address", file: file,
+                    line: nil)
             }
         }
     }
@@ -39,7 +43,9 @@ extension ConfigurationReader {
         guard let defaultListener, let implied = listeners[defaultListener].impliedBy else { return }
         report(
             .warning,
-            "'\(implied.option)' stands above every 'listener' line, so it opens a listener of its own on port \(ListenerConfiguration.defaultPort), every interface, as in mosquitto; move it below the listener it is meant for",
+            "'\(implied.option)' stands above every 'listener' line, so it opens a listener of its own on port "
+                + "\(ListenerConfiguration.defaultPort), every interface, as in mosquitto; move it below "
+                + "the listener it is meant for",
             file: implied.file, line: implied.line)
     }
 }

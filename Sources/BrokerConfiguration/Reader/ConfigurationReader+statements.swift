@@ -31,7 +31,10 @@ extension ConfigurationReader {
         var host = line.word()
         if host?.first == UInt8(ascii: "#") { host = nil }
         guard port != 0 else {
-            throw LineFault("with port 0 is a Unix socket; known to mosquitto, not yet honoured by martlet: write a port from 1 to 65535")
+            throw LineFault(
+                "with port 0 is a Unix socket; known to mosquitto, not yet honoured by martlet: write a port "
+                    + "from 1 to 65535"
+            )
         }
         listeners[index].values.port = port
         if let host {
@@ -66,7 +69,8 @@ extension ConfigurationReader {
         }
         guard try line.flag() else { return }
         guard !hasSecuritySettings else {
-            throw LineFault("must stand above every security setting, such as 'allow_anonymous'; best in the first line")
+            throw LineFault(
+                "must stand above every security setting, such as 'allow_anonymous'; best in the first line")
         }
         isPerListener = true
         noteRest(of: line)

@@ -90,7 +90,9 @@ struct ConfigurationReader {
 
     // MARK: One key
 
-    private mutating func read(_ key: ConfigurationKey, as name: String, _ line: inout ConfigurationLine) throws(LineFault) {
+    private mutating func read(_ key: ConfigurationKey, as name: String, _ line: inout ConfigurationLine)
+        throws(LineFault)
+    {
         var isOff = false
         do {
             switch key.kind {
@@ -114,7 +116,10 @@ struct ConfigurationReader {
                 if mayRepeat { noteRepetition(of: key, target) } else { try refuseRepetition(of: key.name, target) }
                 set(value, destination, target)
                 if value.contains(" #") {
-                    report(.note, "'\(name)' takes the whole line, '#' and what follows it too; a comment needs a line of its own")
+                    report(
+                        .note,
+                        "'\(name)' takes the whole line, '#' and what follows it too; a comment needs a line of its own"
+                    )
                 }
             case .statement(let statement):
                 try read(statement, &line)
@@ -149,7 +154,8 @@ struct ConfigurationReader {
         }
     }
 
-    private mutating func set<Value>(_ value: Value, _ destination: ConfigurationKey.Destination<Value>, _ target: Int?) {
+    private mutating func set<Value>(_ value: Value, _ destination: ConfigurationKey.Destination<Value>, _ target: Int?)
+    {
         switch destination {
         case .broker(let assign):
             assign(&configuration, value)
@@ -209,7 +215,9 @@ struct ConfigurationReader {
     private static func unknown(_ key: ArraySlice<UInt8>, _ name: String) -> LineFault {
         if FutureKey.contains(name) {
             return LineFault(
-                "'\(name)' is known to mosquitto, not yet honoured by martlet; remove the line, or stay with mosquitto for it")
+                "'\(name)' is known to mosquitto, not yet honoured by martlet; remove the line, or stay with "
+                    + "mosquitto for it"
+            )
         }
         if key.starts(with: [0xEF, 0xBB, 0xBF]) {
             return LineFault("the file begins with a byte order mark; save it as UTF-8 without one")
