@@ -76,7 +76,7 @@ extension RawClient {
         }
     }
 
-    /// Receives one PUBLISH and finishes the handshake of its QoS.
+    /// Receives one PUBLISH and finishes the handshake of its QoS. Messages behind it may come in between.
     @discardableResult
     package func receivePublish(
         withinMilliseconds limit: Int? = nil, file: StaticString = #fileID, line: UInt = #line
@@ -89,7 +89,7 @@ extension RawClient {
         if packet.qos == 1 { send(Wire.puback(id)) }
         if packet.qos == 2 {
             send(Wire.pubrec(id))
-            try expectAcknowledgement(.pubrel, id, file: file, line: line)
+            _ = try receive(file: file, line: line) { $0.kind == .pubrel && $0.packetID == id }
             send(Wire.pubcomp(id))
         }
         return packet

@@ -22,6 +22,8 @@ package final class RawClient {
     package var deadlineMilliseconds: Int
     private var descriptor: Int32
     private var unread: [UInt8] = []
+    /// Packets already taken from `unread` by a step that looked for another one; they come next.
+    private var setAside: [ReceivedPacket] = []
     private var atEnd = false
 
     /// Opens the connection; sends nothing.
@@ -107,9 +109,24 @@ package final class RawClient {
         }
     }
 
+    /// The next packet that `isWanted`, ahead of others, which keep their place. For steps whose answer may come
+    /// mixed with other traffic.
+    package func receive(
+        file: StaticString = #fileID, line: UInt = #line, where isWanted: (ReceivedPacket) -> Bool
+    ) throws -> ReceivedPacket {
+        var others: [ReceivedPacket] = []
+        defer { setAside = others + setAside }
+        while true {
+            let packet = try receive(file: file, line: line)
+            if isWanted(packet) { return packet }
+            others.append(packet)
+        }
+    }
+
     private var leftovers: String { unread.isEmpty ? "" : ", with unread bytes \(unread.prefix(32))" }
 
     private func takePacket() -> ReceivedPacket? {
+        if !setAside.isEmpty { return setAside.removeFirst() }
         var length = 0
         for index in 1...4 {
             guard index < unread.count else { return nil }
