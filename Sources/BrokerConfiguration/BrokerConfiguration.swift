@@ -9,9 +9,9 @@ package struct BrokerConfiguration: Sendable, Equatable {
     // MARK: Where clients come in
 
     /// The sockets to open, at least one, in the order of the file. mosquitto: `listener`, `port`, `bind_address`.
-    package internal(set) var listeners: [ListenerConfiguration] = []
+    package var listeners: [ListenerConfiguration] = []
     /// No line of the file named a listener: loopback only, anonymous clients allowed unless the file says otherwise.
-    package internal(set) var isLocalOnly = true
+    package var isLocalOnly = true
     /// TCP_NODELAY on client sockets. Default false. mosquitto: `set_tcp_nodelay`.
     package var setsTCPNoDelay = false
 

@@ -5,7 +5,7 @@ package struct ListenerConfiguration: Sendable, Equatable {
     /// mosquitto's and the standard's port for MQTT without TLS.
     package static let defaultPort = 1883
 
-    /// TCP port, 1…65535.
+    /// TCP port, 1…65535. No file can say 0; a test may, and the system then chooses a free one.
     package var port = ListenerConfiguration.defaultPort
     /// Address or name to bind, `nil` for every interface, IPv4 and IPv6.
     package var host: String?
@@ -28,6 +28,11 @@ package struct ListenerConfiguration: Sendable, Equatable {
     /// What such an identifier begins with, 1…50 bytes. Default `auto-`.
     /// mosquitto: `auto_id_prefix`, `listener_auto_id_prefix`.
     package var autoIDPrefix = "auto-"
+
+    package init(port: Int = ListenerConfiguration.defaultPort, host: String? = nil) {
+        self.port = port
+        self.host = host
+    }
 
     /// The two sockets of local-only mode for one port, with `template`'s limits.
     static func loopback(port: Int, like template: ListenerConfiguration) -> [ListenerConfiguration] {

@@ -3,7 +3,7 @@
 ///
 /// Rows: `ConfigurationKey+listeners`, `+limits`, `+log`, `+process`; what mosquitto knows and we do
 /// not yet: `FutureKey`.
-package struct ConfigurationKey: Sendable {
+package struct ConfigurationKey: Sendable, CustomStringConvertible {
     package let name: String
     package let aliases: [String]
     package let group: Group
@@ -16,6 +16,8 @@ package struct ConfigurationKey: Sendable {
     package let standing: Standing
     package let scope: Scope
     let kind: Kind
+
+    package var description: String { name }
 
     /// A heading of the guide.
     package enum Group: String, Sendable, CaseIterable {
