@@ -1,0 +1,100 @@
+"""The broker under test: a process of ours, on a free port of the loopback, stopped by its own pid.
+
+`MARTLET_BROKER` is its command line with `{conf}` for the configuration file, e.g. `mosquitto -c {conf}`; without it
+the program that `swift build` made last is taken.
+"""
+
+import os
+import pathlib
+import shlex
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMMAND = os.environ.get("MARTLET_BROKER") or f"{shlex.quote(str(ROOT / '.build/debug/martlet'))} broker -c {{conf}}"
+
+# Debian's mosquitto 2.0.11 is what these tests were written against; it lacks what 2.1 and Martlet have.
+IS_MOSQUITTO = "mosquitto" in os.path.basename(shlex.split(COMMAND)[0])
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(host, port, seconds=2.0):
+    """Whether something accepts a connection there."""
+    try:
+        with socket.create_connection((host, port), timeout=seconds):
+            return True
+    except OSError:
+        return False
+
+
+class Broker:
+    """`conf` is the configuration's text with `{port}` in it; `conf=None` starts the broker on its embedded defaults."""
+
+    LOOPBACK = "listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_type all\n"
+
+    def __init__(self, conf=LOOPBACK, extra=""):
+        self.port = free_port()
+        self.folder = tempfile.TemporaryDirectory(prefix="martlet-interop-")
+        folder = pathlib.Path(self.folder.name)
+        if conf is None:
+            command = COMMAND.replace("-c {conf}", f"-p {self.port}")
+        else:
+            path = folder / "broker.conf"
+            path.write_text(conf.format(port=self.port) + extra)
+            command = COMMAND.replace("{conf}", shlex.quote(str(path)))
+            # mosquitto started by root becomes its own user before it opens files.
+            folder.chmod(0o755)
+        self._log_path = folder / "broker.log"
+        self._log = open(self._log_path, "wb")
+        self.process = subprocess.Popen(
+            shlex.split(command), stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
+        )
+        try:
+            self._wait_until_it_listens(seconds=15)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_until_it_listens(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the broker ended with status {self.process.returncode}:\n{self.log}")
+            if answers("127.0.0.1", self.port, seconds=0.5):
+                return
+            time.sleep(0.02)
+        raise RuntimeError(f"nothing listens on port {self.port} after {seconds} s:\n{self.log}")
+
+    @property
+    def log(self):
+        self._log.flush()
+        return self._log_path.read_text(errors="replace")
+
+    def terminate(self, seconds=10):
+        """SIGTERM, and the exit status. A broker that is not gone in time is a failure."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=seconds)
+
+    def stop(self):
+        if self.process.poll() is None:
+            try:
+                self.terminate()
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._log.close()
+        self.folder.cleanup()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()

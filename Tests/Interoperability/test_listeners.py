@@ -1,0 +1,114 @@
+"""Who may come in: the embedded defaults, listeners, and anonymous clients. 127.0.0.2 stands in for the machine's other
+addresses: a listener on 127.0.0.1 does not answer there, one on every interface does, and nothing leaves the loopback."""
+
+import socket
+
+import pytest
+
+from broker import Broker, answers, free_port
+from peers import V5, V31, V311, VERSION_NAMES, Peer
+from tools import run
+
+OTHER = "127.0.0.2"
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+            return True
+    except OSError:
+        return False
+
+
+HAS_IPV6 = has_ipv6()
+
+
+def test_embedded_defaults_are_local_and_anonymous():
+    with Broker(conf=None) as broker:
+        assert run("mosquitto_pub -h localhost -t a -m x", broker.port).returncode == 0
+        assert not answers(OTHER, broker.port)
+
+
+def test_embedded_defaults_answer_on_ipv6_too():
+    if not HAS_IPV6:
+        pytest.skip("this machine has no IPv6")
+    with Broker(conf=None) as broker:
+        assert answers("::1", broker.port)
+
+
+def test_a_listener_without_an_address_accepts_on_every_interface():
+    with Broker("listener {port}\nallow_anonymous true\n") as broker:
+        assert run(f"mosquitto_pub -h {OTHER} -t a -m x", broker.port).returncode == 0
+        assert not HAS_IPV6 or answers("::1", broker.port)
+
+
+def test_a_listener_with_an_address_accepts_only_there():
+    with Broker("listener {port} 127.0.0.1\nallow_anonymous true\n") as broker:
+        assert run("mosquitto_pub -h 127.0.0.1 -t a -m x", broker.port).returncode == 0
+        refused = run(f"mosquitto_pub -h {OTHER} -t a -m x", broker.port)
+        assert refused.returncode != 0 and "Connection refused" in refused.stderr
+
+
+def test_two_listeners_share_their_messages():
+    second = free_port()
+    with Broker("listener {port} 127.0.0.1\nallow_anonymous true\n", extra=f"listener {second} 127.0.0.1\n") as broker:
+        one, two = Peer(broker.port), Peer(second)
+        try:
+            one.subscribe("a")
+            two.publish("a", b"x")
+            assert one.next().payload == b"x"
+        finally:
+            one.close()
+            two.close()
+
+
+# What a refused client is told: 5 "not authorized" before MQTT 5, 0x87 in it. paho gives both as 0x87.
+@pytest.mark.parametrize("version", [V31, V311, V5], ids=VERSION_NAMES.get)
+@pytest.mark.parametrize("conf", ["listener {port} 127.0.0.1\n", "listener {port} 127.0.0.1\nallow_anonymous false\n"],
+                         ids=["default", "false"])
+def test_anonymous_clients_are_refused_where_a_listener_is_written(version, conf):
+    with Broker(conf) as broker:
+        client = Peer(broker.port, version)
+        try:
+            assert client.reason.value == 0x87
+        finally:
+            client.close()
+
+
+def test_mosquitto_pub_says_what_the_refusal_means():
+    with Broker("listener {port} 127.0.0.1\nallow_anonymous false\n") as broker:
+        old = run("mosquitto_pub -V 311 -t a -m x", broker.port)
+        new = run("mosquitto_pub -V 5 -t a -m x", broker.port)
+    assert (old.returncode, new.returncode) == (5, 135)
+    assert "not authorised" in old.stderr and "Not authorized" in new.stderr
+
+
+def test_limits_of_the_configuration_are_kept():
+    with Broker(extra="max_qos 1\nretain_available false\n") as broker:
+        client = Peer(broker.port, V5)
+        try:
+            assert (client.connack.MaximumQoS, client.connack.RetainAvailable) == (1, 0)
+        finally:
+            client.close()
+
+
+def test_the_log_tells_who_came_and_went():
+    """The lines people grep for: connection, and disconnection."""
+    with Broker(extra="connection_messages true\n") as broker:
+        run("mosquitto_pub -i who -k 60 -t a -m x", broker.port)
+        broker.terminate()
+        log = broker.log
+    assert "New connection from 127.0.0.1" in log
+    assert " as who (p2, c1, k60)." in log
+    assert "Client who disconnected." in log
+
+
+def test_sigterm_ends_the_broker_cleanly():
+    with Broker() as broker:
+        client = Peer(broker.port)
+        try:
+            assert broker.terminate(seconds=10) == 0
+            client.gone()
+        finally:
+            client.close()
