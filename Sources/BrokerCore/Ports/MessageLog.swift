@@ -1,0 +1,112 @@
+/// Names one request to a port, so that its answer finds whoever waits.
+package struct StorageToken: Hashable, Sendable, Comparable {
+    package let value: UInt64
+    package init(_ value: UInt64) { self.value = value }
+    package static func < (a: Self, b: Self) -> Bool { a.value < b.value }
+}
+
+/// Names the queue of one persistent session. Never used twice.
+package struct QueueID: Hashable, Sendable {
+    package let value: UInt64
+    package init(_ value: UInt64) { self.value = value }
+}
+
+/// Where a message stands in the log. Positions only grow.
+package struct LogPosition: Hashable, Sendable, Comparable {
+    package let value: UInt64
+    package init(_ value: UInt64) { self.value = value }
+    /// Before the first message.
+    package static let start = LogPosition(0)
+    package static func < (a: Self, b: Self) -> Bool { a.value < b.value }
+}
+
+/// One message as the log keeps it: once, however many sessions wait for it.
+package struct LoggedMessage: Equatable, Sendable {
+    package var topic: [UInt8]
+    /// Encoded properties that are passed on, in the publisher's order.
+    package var properties: [UInt8]
+    package var payload: [UInt8]
+    package var qos: UInt8
+    package var retain: Bool
+    /// Milliseconds since 1970; `.max` = never.
+    package var expiresAt: Int64
+    /// The publisher's key, for No Local.
+    package var publisher: UInt64
+
+    package init(
+        topic: [UInt8], properties: [UInt8], payload: [UInt8], qos: UInt8, retain: Bool, expiresAt: Int64,
+        publisher: UInt64
+    ) {
+        self.topic = topic
+        self.properties = properties
+        self.payload = payload
+        self.qos = qos
+        self.retain = retain
+        self.expiresAt = expiresAt
+        self.publisher = publisher
+    }
+}
+
+/// One session's claim on a message of the same batch.
+package struct QueueEntry: Equatable, Sendable {
+    package var queue: QueueID
+    /// Index into the batch's messages.
+    package var message: Int
+    /// The QoS and RETAIN flag it is delivered with.
+    package var qos: UInt8
+    package var retain: Bool
+    package var subscriptionIdentifiers: [UInt32]
+
+    package init(queue: QueueID, message: Int, qos: UInt8, retain: Bool, subscriptionIdentifiers: [UInt32]) {
+        self.queue = queue
+        self.message = message
+        self.qos = qos
+        self.retain = retain
+        self.subscriptionIdentifiers = subscriptionIdentifiers
+    }
+}
+
+/// A step of a persistent session that must survive a crash, §4.1.
+package enum QueueChange: Equatable, Sendable {
+    /// A QoS 2 message was received under this identifier; PUBREC follows when this is kept.
+    case received(QueueID, identifier: UInt16)
+    /// Its PUBREL came; PUBCOMP follows when this is kept.
+    case released(QueueID, identifier: UInt16)
+    /// A QoS 2 message goes out under this identifier; PUBLISH follows when this is kept.
+    case sent(QueueID, LogPosition, identifier: UInt16)
+    /// Its PUBREC came; PUBREL follows when this is kept.
+    case pubrec(QueueID, LogPosition)
+    /// The subscriber is done with the message.
+    case acknowledged(QueueID, LogPosition)
+    /// The session ended: its queue is void.
+    case dropped(QueueID)
+}
+
+/// What one shard wants kept, gathered over a tick and made durable as one.
+package struct LogBatch: Equatable, Sendable {
+    package var messages: [LoggedMessage] = []
+    package var entries: [QueueEntry] = []
+    package var changes: [QueueChange] = []
+
+    package init() {}
+    package var isEmpty: Bool { messages.isEmpty && entries.isEmpty && changes.isEmpty }
+}
+
+/// A queued message read back.
+package struct QueuedRecord: Equatable, Sendable {
+    package var position: LogPosition
+    package var message: LoggedMessage
+    package var qos: UInt8
+    package var retain: Bool
+    package var subscriptionIdentifiers: [UInt32]
+
+    package init(
+        position: LogPosition, message: LoggedMessage, qos: UInt8, retain: Bool, subscriptionIdentifiers: [UInt32]
+    ) {
+        self.position = position
+        self.message = message
+        self.qos = qos
+        self.retain = retain
+        self.subscriptionIdentifiers = subscriptionIdentifiers
+    }
+}

@@ -1,0 +1,84 @@
+import DequeModule
+import MQTTDelivery
+import MQTTProtocol
+
+/// A message on its way to one subscriber.
+struct Outgoing {
+    var message: Message
+    /// The one Subscription Identifier, 0 = none or several (then they are in the message).
+    var subscriptionIdentifier: UInt32
+    var qos: UInt8
+    var retain: Bool
+    /// Where it stands in the log; `.start` where it is only in memory.
+    var position: LogPosition
+    /// The shared subscription it came by, or none: when this member's session ends, another gets it.
+    var group = SlotTable<SharedGroup>.none
+}
+
+/// What the server keeps of a client between connections, §4.1: subscriptions, messages in flight and queued, QoS 2
+/// identifiers, the will, and when it ends. It knows no bytes and no other sessions.
+/// Before: `Shard+connect` makes or resumes it. After: `Session+deliver` decides what a message to it becomes.
+struct Session: ~Copyable {
+    let clientIdentifier: MQTTString
+    /// Stands for the client identifier where a word must do.
+    let clientKey: UInt64
+    let generation: UInt32
+    /// The connection it is attached to, or none.
+    var connection = SlotTable<Connection>.none
+    /// §3.1.2.11.2: seconds it outlives its connection; `UInt32.max` = for ever.
+    var expiryIntervalSeconds: UInt32
+    /// Counts attachments, so that a deadline of an earlier one is known.
+    var attachment: UInt32 = 0
+    var version = ProtocolVersion.v311
+
+    /// Where its subscriptions stand in the tree.
+    var subscriptions: [SubscriptionPlace] = []
+    /// Groups it is a member of.
+    var shared: [SharedMembership] = []
+
+    /// Sent at QoS 1 and 2, not yet acknowledged.
+    var window = InflightWindow<Outgoing>()
+    /// Waits for room in the window, or for the connection.
+    var queue = Deque<Outgoing>()
+    var queuedBytes = 0
+    /// QoS 2 messages received and not yet released.
+    var received = ReceivedIdentifiers()
+
+    /// What few sessions have: will, storage, retained messages under way.
+    var details: SessionDetails?
+
+    init(clientIdentifier: MQTTString, clientKey: UInt64, generation: UInt32, expiryIntervalSeconds: UInt32) {
+        self.clientIdentifier = clientIdentifier
+        self.clientKey = clientKey
+        self.generation = generation
+        self.expiryIntervalSeconds = expiryIntervalSeconds
+    }
+
+    /// It outlives its connection.
+    var isPersistent: Bool { expiryIntervalSeconds > 0 }
+    var isOnline: Bool { connection != SlotTable<Connection>.none }
+}
+
+/// What few sessions have.
+final class SessionDetails {
+    var will: Will?
+    /// The will waits for this moment, in milliseconds. §3.1.3.2.2
+    var willDueAt: Int64?
+    var storage: SessionStorage?
+    /// Retained messages still to be sent for new subscriptions, in the order of subscribing.
+    var retained: Deque<RetainedDelivery> = []
+    /// The queue was full before, and the log has said so.
+    var hasReportedDrops = false
+    /// The end of this session has been decided while it is attached elsewhere in a call.
+    var userName: MQTTString?
+}
+
+/// The part of a session that lives in the log.
+struct SessionStorage {
+    let queue: QueueID
+    /// Messages in the log behind those that `Session.queue` holds.
+    var beyond = 0
+    /// The newest position that `Session.queue` or the window has seen.
+    var readUpTo = LogPosition.start
+    var isReading = false
+}

@@ -1,0 +1,86 @@
+import MQTTDelivery
+import MQTTProtocol
+
+/// Names a connection of one shard; a number that is used again carries a new generation.
+package struct ConnectionID: Hashable, Sendable {
+    package let slot: UInt32
+    package let generation: UInt32
+
+    package init(slot: UInt32, generation: UInt32) {
+        self.slot = slot
+        self.generation = generation
+    }
+}
+
+/// The state of one network connection, from accept to close: how far it got, what waits to be written, whether its
+/// reader keeps up. What outlives it is in `Session`.
+struct Connection: ~Copyable {
+    enum Phase: UInt8 {
+        /// Accepted; nothing but CONNECT is welcome. [5.0 MQTT-3.1.0-1]
+        case awaitingConnect
+        /// CONNECT came; another shard is asked for the session. Later packets wait.
+        case claiming
+        case open
+        /// Told to close; whatever still comes is ignored.
+        case closing
+    }
+
+    /// Whether the peer reads what we write.
+    enum Flow: UInt8 {
+        case flowing
+        /// Its output is full: publishers that fill it are paused, for at most `slowReaderWait`.
+        case blocked
+        /// It did not read for that long: QoS 0 to it is dropped and nobody waits, until its output has drained.
+        case stalled
+    }
+
+    // What a delivery touches comes first.
+    var outputBase: UnsafeMutableRawPointer?
+    var outputCount = 0
+    var outputCapacity = 0
+    /// The peer's Maximum Packet Size in bytes.
+    var maximumPacketSize = Int.max
+    var session: UInt32 = SlotTable<Session>.none
+    /// Messages that may be in flight toward the peer: the smaller of its Receive Maximum and our own limit.
+    var sendLimit = 0
+    var version = ProtocolVersion.v311
+    var phase = Phase.awaitingConnect
+    var flow = Flow.flowing
+    var isDirty = false
+    var isWritable = true
+    /// It has topic aliases to send: packets to it are encoded one by one.
+    var usesAliases = false
+
+    var requestsProblemInformation = true
+    /// How many stalled readers, and other causes, its reading is paused for.
+    var pauses = 0
+    /// QoS 1 and 2 messages it may send before we have acknowledged.
+    var receiveMaximum = Int.max
+    /// Replies that wait for storage, oldest first, are in `extras`; this is how many count against `receiveMaximum`.
+    var unacknowledged = 0
+    /// Milliseconds, 1.5 times what CONNECT asked for; 0 = off. [5.0 MQTT-3.1.2-22]
+    var keepAlive: Int64 = 0
+    var lastReceived: Int64
+    let generation: UInt32
+    let listener: Int
+    var extras: ConnectionExtras?
+
+    init(generation: UInt32, listener: Int, at now: Int64) {
+        self.generation = generation
+        self.listener = listener
+        lastReceived = now
+    }
+}
+
+/// What few connections have.
+final class ConnectionExtras {
+    var received = ReceivedTopicAliases(maximum: 0)
+    var sent = SentTopicAliases(maximum: 0)
+    /// Large payloads that stand between the bytes of the output: offset in the output, and the message.
+    var shared: [(offset: Int, message: Message)] = []
+    /// Publishers paused because this connection's output is full.
+    var waiters: [ConnectionID] = []
+    /// Messages dropped since it stalled; said once in the log.
+    var droppedSinceStall: UInt64 = 0
+    var replies = PendingReplies()
+}

@@ -1,0 +1,52 @@
+package import MQTTProtocol
+
+/// What a shard wants done in the world. Bytes to be written are not among them: they gather in the `Outbox`.
+package enum Effect: Sendable {
+    /// Close once its output has been written.
+    case close(ConnectionID)
+    case pauseReading(ConnectionID)
+    case resumeReading(ConnectionID)
+    case storage(StorageRequest)
+    case log(LogEvent)
+}
+
+/// What the log says, as facts; the server has the words. `docs`: SEED_SYSTEMS §7.
+package enum LogEvent: Sendable, Equatable {
+    case connected(ConnectionID, client: MQTTString, version: ProtocolVersion, cleanStart: Bool, keepAlive: UInt16, userName: MQTTString?)
+    case willSpecified(bytes: Int, retain: Bool, qos: QoS, topic: MQTTString)
+    case noWillSpecified
+    /// CONNACK with this code to a client that gets no session.
+    case refused(ConnectionID, ReasonCode, version: ProtocolVersion)
+    case sendingConnack(client: MQTTString, sessionPresent: Bool, code: UInt8)
+    case disconnected(ConnectionID, client: MQTTString?, DisconnectCause)
+    case takenOver(client: MQTTString)
+    case received(PacketType, client: MQTTString, identifier: UInt16, reason: UInt8)
+    case sending(PacketType, client: MQTTString, identifier: UInt16, reason: UInt8)
+    case publish(PublishDirection, client: MQTTString, duplicate: Bool, qos: UInt8, retain: Bool, identifier: UInt16, topic: [UInt8], bytes: Int)
+    case subscription(client: MQTTString, filter: MQTTString, qos: UInt8)
+    case unsubscription(client: MQTTString, filter: MQTTString)
+    /// The first message that a queue limit turned away since it was last empty.
+    case queueFull(client: MQTTString, limit: Int)
+    case readerStalled(client: MQTTString, milliseconds: Int64)
+    case readerRecovered(client: MQTTString, dropped: UInt64)
+    case storageFailed(StorageFailure, messages: Int)
+
+    package enum PublishDirection: Sendable { case received, sending, denied }
+}
+
+/// Why a connection ended.
+package enum DisconnectCause: Sendable, Equatable {
+    /// The client said DISCONNECT.
+    case disconnected
+    /// The network went without one.
+    case closed
+    case keepAliveTimeout
+    case connectTimeout
+    case takenOver
+    case shuttingDown
+    case administrative
+    /// The peer broke the protocol.
+    case fault(PacketError)
+    /// Something the standard has a code for.
+    case refused(ReasonCode)
+}

@@ -1,0 +1,77 @@
+/// Which lines the log wants, so that the rest costs nothing.
+package struct LogTypes: OptionSet, Sendable {
+    package let rawValue: UInt16
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    package static let error = LogTypes(rawValue: 1)
+    package static let warning = LogTypes(rawValue: 2)
+    package static let notice = LogTypes(rawValue: 4)
+    package static let information = LogTypes(rawValue: 8)
+    package static let debug = LogTypes(rawValue: 16)
+    package static let subscribe = LogTypes(rawValue: 32)
+    package static let unsubscribe = LogTypes(rawValue: 64)
+}
+
+/// What the operator decided, for all connections. Defaults are mosquitto 2.1's.
+package struct ShardSettings: Sendable {
+    /// Messages in flight toward a client, at most: `max_inflight_messages`, 1…65,535. Also our Receive Maximum;
+    /// 65,535 is said by absence.
+    package var inflightMessagesMax = 20
+    /// Bytes in flight toward a client, at most: `max_inflight_bytes`; 0 = no limit.
+    package var inflightBytesMax = 0
+    /// Messages queued for a client beyond those in flight: `max_queued_messages`; 0 = no limit.
+    package var queuedMessagesMax = 1000
+    /// Bytes queued for a client: `max_queued_bytes`; 0 = no limit.
+    package var queuedBytesMax = 0
+    /// The largest packet accepted, in bytes: `max_packet_size`; 0 = no limit but the standard's.
+    package var packetSizeMax = 2_000_000
+    /// The largest payload accepted, in bytes: `message_size_limit`; 0 = no limit.
+    package var payloadSizeMax = 0
+    /// The longest keep-alive in seconds: `max_keepalive`; 0 = no limit.
+    package var keepAliveSecondsMax: UInt16 = 0
+    /// `retain_available`.
+    package var retainAvailable = true
+    /// `upgrade_outgoing_qos`: deliver at the subscription's QoS even above the publisher's.
+    package var upgradesOutgoingQoS = false
+    /// `queue_qos0_messages`: keep QoS 0 for offline persistent sessions too.
+    package var queuesQoS0 = false
+    /// `persistent_client_expiration`, seconds; nil = never.
+    package var persistentSessionSecondsMax: UInt32?
+    /// `allow_zero_length_clientid`.
+    package var allowsEmptyClientIdentifier = true
+    /// `connection_messages`.
+    package var logsConnections = true
+    package var logTypes: LogTypes = [.error, .warning, .notice, .information]
+    /// `global_max_clients`: sessions, connected or not; nil = no limit.
+    package var sessionsMax: Int?
+    /// `global_max_connections`: connected clients; nil = no limit.
+    package var connectionsMax: Int?
+    /// How long a reader with a full buffer pauses its publishers, in milliseconds: `slow_reader_wait`.
+    package var slowReaderWait: Int64 = 1000
+    /// How long after the accept CONNECT may take, in milliseconds: `connect_timeout`.
+    package var connectTimeout: Int64 = 10_000
+    /// Unsent bytes a connection may hold before its publishers are paused: `output_buffer_bytes`.
+    package var outputBytesMax = 1 << 20
+    /// Topics whose receivers are remembered: `route_cache_entries`.
+    package var routeCacheEntries = 65_536
+
+    package init() {}
+}
+
+/// What the operator decided for one listener.
+package struct ListenerSettings: Sendable {
+    /// `allow_anonymous`.
+    package var allowsAnonymous = true
+    /// `max_qos`, 0…2.
+    package var qosMax: UInt8 = 2
+    /// Aliases a client may use: `max_topic_alias`.
+    package var topicAliasMaximum: UInt16 = 10
+    /// Aliases the broker may use: `max_topic_alias_broker`.
+    package var topicAliasMaximumSent: UInt16 = 10
+    /// `listener_auto_id_prefix`.
+    package var assignedIdentifierPrefix = "auto-"
+    /// `max_connections`; nil = no limit.
+    package var connectionsMax: Int?
+
+    package init() {}
+}
