@@ -35,7 +35,9 @@ let package = Package(
         .target(
             name: "BrokerCore",
             dependencies: [
-                "MQTTProtocol", "MQTTDelivery", .product(name: "HeapModule", package: "swift-collections"),
+                "MQTTProtocol", "MQTTDelivery",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: hot),
         // What an operator may write.

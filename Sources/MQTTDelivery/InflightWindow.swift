@@ -78,6 +78,13 @@ package struct InflightWindow<Payload>: ~Copyable {
         return state == .done ? nil : state
     }
 
+    /// What is in flight under `identifier`.
+    @inlinable
+    package func payload(of identifier: UInt16) -> Payload? {
+        guard let place = place(of: identifier), places.unsafelyUnwrapped[place].state != .done else { return nil }
+        return places.unsafelyUnwrapped[place].payload
+    }
+
     /// Moves a message on, from PUBREC to PUBCOMP.
     @inlinable
     package mutating func advance(_ identifier: UInt16, to state: InflightState) {

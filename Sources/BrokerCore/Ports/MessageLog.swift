@@ -82,14 +82,33 @@ package enum QueueChange: Equatable, Sendable {
     case dropped(QueueID)
 }
 
+/// A retained message was deleted.
+package struct RetainedRemoval: Equatable, Sendable {
+    package var topic: [UInt8]
+    /// How many of the batch's messages came before.
+    package var after: Int
+
+    package init(topic: [UInt8], after: Int) {
+        self.topic = topic
+        self.after = after
+    }
+}
+
 /// What one shard wants kept, gathered over a tick and made durable as one.
 package struct LogBatch: Equatable, Sendable {
     package var messages: [LoggedMessage] = []
     package var entries: [QueueEntry] = []
     package var changes: [QueueChange] = []
+    /// Messages, by index, that are their topic's retained message from now on.
+    package var retained: [Int] = []
+    /// Topics whose retained message was deleted, and before which of the batch's messages: a later one stands again.
+    package var retainedRemoved: [RetainedRemoval] = []
 
     package init() {}
-    package var isEmpty: Bool { messages.isEmpty && entries.isEmpty && changes.isEmpty }
+
+    package var isEmpty: Bool {
+        messages.isEmpty && entries.isEmpty && changes.isEmpty && retainedRemoved.isEmpty
+    }
 }
 
 /// A queued message read back.

@@ -11,8 +11,8 @@ struct Outgoing {
     var retain: Bool
     /// Where it stands in the log; `.start` where it is only in memory.
     var position: LogPosition
-    /// The shared subscription it came by, or none: when this member's session ends, another gets it.
-    var group = SlotTable<SharedGroup>.none
+    /// The shared subscription it came by, 0 = none: when this member's session ends, another gets it.
+    var group: UInt32 = 0
 }
 
 /// What the server keeps of a client between connections, §4.1: subscriptions, messages in flight and queued, QoS 2
@@ -65,12 +65,17 @@ final class SessionDetails {
     /// The will waits for this moment, in milliseconds. §3.1.3.2.2
     var willDueAt: Int64?
     var storage: SessionStorage?
+    /// Messages on their way into the log.
+    var arriving = 0
     /// Retained messages still to be sent for new subscriptions, in the order of subscribing.
     var retained: Deque<RetainedDelivery> = []
     /// The queue was full before, and the log has said so.
     var hasReportedDrops = false
-    /// The end of this session has been decided while it is attached elsewhere in a call.
-    var userName: MQTTString?
+    /// Sent on an earlier connection and not yet again on this one, oldest first.
+    var resends: Deque<UInt16> = []
+
+    /// Something waits besides the queue in memory.
+    var hasMore: Bool { !retained.isEmpty || !resends.isEmpty || (storage?.beyond ?? 0) > 0 }
 }
 
 /// The part of a session that lives in the log.

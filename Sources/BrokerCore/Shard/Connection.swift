@@ -38,6 +38,8 @@ struct Connection: ~Copyable {
     var outputBase: UnsafeMutableRawPointer?
     var outputCount = 0
     var outputCapacity = 0
+    /// Bytes of shared payloads that stand between those in the run.
+    var outputShared = 0
     /// The peer's Maximum Packet Size in bytes.
     var maximumPacketSize = Int.max
     var session: UInt32 = SlotTable<Session>.none
@@ -51,9 +53,19 @@ struct Connection: ~Copyable {
     /// It has topic aliases to send: packets to it are encoded one by one.
     var usesAliases = false
 
+    /// Replies to it wait for storage, or for their turn behind one that does.
+    var hasWaitingReplies = false
+    /// Topic aliases the peer may use.
+    var receivedAliasMaximum: UInt16 = 0
+    /// Its own output is full: it is not read until that drains.
+    var holdsOwnReading = false
     var requestsProblemInformation = true
+    /// Counts the times it was blocked, so that a deadline of an earlier one is known.
+    var blockings: UInt32 = 0
     /// How many stalled readers, and other causes, its reading is paused for.
     var pauses = 0
+    /// The highest QoS it may publish with: its listener's `max_qos`.
+    var qosMax: UInt8 = 2
     /// QoS 1 and 2 messages it may send before we have acknowledged.
     var receiveMaximum = Int.max
     /// Replies that wait for storage, oldest first, are in `extras`; this is how many count against `receiveMaximum`.
@@ -74,6 +86,7 @@ struct Connection: ~Copyable {
 
 /// What few connections have.
 final class ConnectionExtras {
+    /// Made when the client sets its first alias.
     var received = ReceivedTopicAliases(maximum: 0)
     var sent = SentTopicAliases(maximum: 0)
     /// Large payloads that stand between the bytes of the output: offset in the output, and the message.

@@ -51,6 +51,9 @@ struct Outbox: ~Copyable {
             .copyMemory(from: source.baseAddress.unsafelyUnwrapped, byteCount: source.count)
     }
 
+    /// Shared payloads count like copied ones.
+    mutating func count(shared: Int) { bytes &+= shared }
+
     /// Marks a connection as having something to write, though its run may be empty.
     mutating func touch(_ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32) {
         guard !connection.pointee.isDirty else { return }
@@ -80,8 +83,9 @@ struct Outbox: ~Copyable {
 
     /// The run has been handed on: empty it.
     mutating func clear(_ connection: UnsafeMutablePointer<Connection>) {
-        bytes &-= connection.pointee.outputCount
+        bytes &-= connection.pointee.outputCount &+ connection.pointee.outputShared
         connection.pointee.outputCount = 0
+        connection.pointee.outputShared = 0
         guard let base = connection.pointee.outputBase else { return }
         let capacity = connection.pointee.outputCapacity
         connection.pointee.outputBase = nil

@@ -1,0 +1,92 @@
+import MQTTProtocol
+
+/// The last retained message of each topic, §3.3.1.3. It owns the messages; walks over them pause and go on, so that a
+/// slow reader is served at its own pace and nothing is gathered for it.
+struct RetainedTree: ~Copyable {
+    /// Names a walk under way.
+    typealias WalkID = UInt32
+
+    private(set) var levels: LevelTree
+    private(set) var count = 0
+    /// Bytes of all messages.
+    private(set) var bytes = 0
+    private var walks = SlotTable<RetainedWalk>()
+
+    init(key: UInt64) { levels = LevelTree(key: key) }
+
+    /// Replaces the message of its topic; takes over the caller's reference.
+    mutating func set(_ message: Message) {
+        var node = LevelTree.root
+        var rest = Levels(message.topic)
+        while let level = rest.next() { node = levels.insertChild(of: node, level.start, level.count) }
+        if let old = self.message(at: node) {
+            bytes -= old.size
+            old.release()
+        } else {
+            count += 1
+        }
+        bytes += message.size
+        levels.setPayload(message.word, at: node)
+    }
+
+    /// Removes the message of a topic; true where there was one.
+    @discardableResult
+    mutating func remove(_ topic: UnsafeRawBufferPointer) -> Bool {
+        var node = LevelTree.root
+        var rest = Levels(topic)
+        while let level = rest.next() {
+            node = levels.child(of: node, level.start, level.count)
+            if node == 0 { return false }
+        }
+        guard let old = message(at: node) else { return false }
+        clear(node, old)
+        return true
+    }
+
+    @inline(__always)
+    func message(at node: LevelTree.Index) -> Message? { Message(word: levels.nodes[Int(node)].payload) }
+
+    private mutating func clear(_ node: LevelTree.Index, _ message: Message) {
+        bytes -= message.size
+        count -= 1
+        message.release()
+        levels.setPayload(0, at: node)
+        levels.prune(node)
+        guard !levels.departures.isEmpty else { return }
+        for departure in levels.departures {
+            for slot in 0..<UInt32(walks.highWater) where walks.isTaken(slot) {
+                walks.pointer(slot).pointee.leave(departure.gone, for: departure.next)
+            }
+        }
+        levels.forgetDepartures()
+    }
+
+    // MARK: Walks
+
+    /// Begins a walk over the messages whose topics match `filter`, which is valid.
+    mutating func walk(_ filter: MQTTString) -> WalkID {
+        walks.insert(RetainedWalk(filter: filter))
+    }
+
+    mutating func cancel(_ id: WalkID) { walks.remove(id) }
+
+    /// The next message of a walk, or nil at its end. Expired ones are removed on the way. At most `stepsMax` nodes are
+    /// looked at in one call; `isPaused` says that there are more.
+    mutating func next(_ id: WalkID, at now: Int64, stepsMax: Int) -> (message: Message?, isPaused: Bool) {
+        let walk = walks.pointer(id)
+        var steps = 0
+        while steps < stepsMax {
+            steps += 1
+            guard let step = walk.pointee.step(levels) else { return (nil, false) }
+            levels.watch(walk.pointee.watched.0)
+            levels.watch(walk.pointee.watched.1)
+            guard let node = step.found, let message = message(at: node) else { continue }
+            if message.isExpired(at: now) {
+                clear(node, message)
+            } else {
+                return (message, false)
+            }
+        }
+        return (nil, true)
+    }
+}

@@ -1,0 +1,208 @@
+import DequeModule
+import MQTTDelivery
+import MQTTProtocol
+
+/// Replies to a publisher that must not overtake each other: PUBACKs and PUBRECs leave in the order the PUBLISHes came,
+/// though some wait for storage. [5.0 MQTT-4.6.0-2] [5.0 MQTT-4.6.0-3]
+struct PendingReplies {
+    struct Reply {
+        var type: PacketType
+        var identifier: UInt16
+        var reason: ReasonCode
+        /// What it waits for; nil = ready.
+        var token: StorageToken?
+        /// The codes of a SUBACK or UNSUBACK.
+        var codes: [ReasonCode] = []
+    }
+
+    var waiting: Deque<Reply> = []
+}
+
+extension Shard {
+    // MARK: Replies to what a client publishes
+
+    /// The reply to a message that has been forwarded: at once, or when it is kept.
+    @inline(__always)
+    mutating func reply(
+        _ type: PacketType, _ identifier: UInt16, to dispatch: inout Dispatch,
+        _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+    ) {
+        let reason: ReasonCode =
+            dispatch.receivers == 0 && connection.pointee.version == .v5 ? .noMatchingSubscribers : .success
+        if dispatch.waitsForStorage || connection.pointee.hasWaitingReplies {
+            return queueReply(
+                .init(type: type, identifier: identifier, reason: reason, token: dispatch.waitsForStorage ? batchToken() : nil),
+                connection, slot)
+        }
+        sendReply(type, identifier, reason, connection, slot)
+    }
+
+    /// A reply that waits for nothing but its turn.
+    mutating func reply(
+        _ type: PacketType, _ identifier: UInt16, _ reason: ReasonCode,
+        _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+    ) {
+        if connection.pointee.hasWaitingReplies {
+            return queueReply(.init(type: type, identifier: identifier, reason: reason), connection, slot)
+        }
+        sendReply(type, identifier, reason, connection, slot)
+    }
+
+    mutating func queueReply(
+        _ reply: PendingReplies.Reply, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+    ) {
+        connection.pointee.hasWaitingReplies = true
+        extras(of: connection).replies.waiting.append(reply)
+        if let token = reply.token { storage.await(token, .replies(id(of: slot))) }
+    }
+
+    /// Sends what is ready at the front. `token` has been kept, or `failure` says why not.
+    mutating func releaseReplies(_ id: ConnectionID, _ token: StorageToken, _ failure: StorageFailure?) {
+        guard exists(id) else { return }
+        let connection = connections.pointer(id.slot)
+        guard let extras = connection.pointee.extras, connection.pointee.phase == .open else { return }
+        for i in extras.replies.waiting.indices where extras.replies.waiting[i].token == token {
+            guard failure == nil || connection.pointee.version == .v5 else {
+                // 3.x has no way to say no: without an acknowledgement the client will send it again.
+                return fail(id.slot, .refused(.implementationSpecificError))
+            }
+            extras.replies.waiting[i].token = nil
+            if failure != nil { extras.replies.waiting[i].fail() }
+        }
+        while let next = extras.replies.waiting.first, next.token == nil {
+            extras.replies.waiting.removeFirst()
+            if next.codes.isEmpty {
+                sendReply(next.type, next.identifier, next.reason, connection, id.slot)
+            } else {
+                sendCodes(next.type, next.identifier, next.codes, connection, id.slot)
+            }
+        }
+        connection.pointee.hasWaitingReplies = !extras.replies.waiting.isEmpty
+    }
+
+    @inline(__always)
+    mutating func sendReply(
+        _ type: PacketType, _ identifier: UInt16, _ reason: ReasonCode,
+        _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+    ) {
+        // Our Receive Maximum counts until PUBACK, PUBCOMP or a refusing PUBREC. §4.9
+        if type != .pubrec || reason.isError { release(connection) }
+        sendAcknowledgement(type, identifier, reason, connection, slot)
+        holdIfFull(connection, slot)
+    }
+
+    @inline(__always)
+    private func release(_ connection: UnsafeMutablePointer<Connection>) {
+        if connection.pointee.unacknowledged > 0 { connection.pointee.unacknowledged &-= 1 }
+    }
+
+    @inline(__always)
+    mutating func sendAcknowledgement(
+        _ type: PacketType, _ identifier: UInt16, _ reason: ReasonCode,
+        _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+    ) {
+        let hasReason = reason != .success && connection.pointee.version == .v5
+        let at = outbox.room(hasReason ? 5 : 4, connection, slot)
+        at.storeBytes(of: type.rawValue << 4 | type.fixedFlags, as: UInt8.self)
+        at.storeBytes(of: hasReason ? 3 : 2, toByteOffset: 1, as: UInt8.self)
+        at.storeBytes(of: identifier.bigEndian, toByteOffset: 2, as: UInt16.self)
+        if hasReason { at.storeBytes(of: reason.rawValue, toByteOffset: 4, as: UInt8.self) }
+        counters.packetsSent &+= 1
+        if let client = debugName(connection) {
+            log(.debug, .sending(type, client: client, identifier: identifier, reason: reason.rawValue))
+        }
+    }
+
+    // MARK: Acknowledgements from a client
+
+    /// PUBACK, PUBREC, PUBREL or PUBCOMP came. §3.4 to §3.7, §4.3
+    mutating func receiveAcknowledgement(
+        _ type: PacketType, _ identifier: UInt16, _ reason: ReasonCode,
+        _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+    ) {
+        let sessionSlot = connection.pointee.session
+        let session = sessions.pointer(sessionSlot)
+        if let client = debugName(connection) {
+            log(.debug, .received(type, client: client, identifier: identifier, reason: reason.rawValue))
+        }
+        switch type {
+        case .puback:
+            guard session.pointee.window.state(of: identifier) == .puback else { return }
+            complete(identifier, sessionSlot, session)
+        case .pubrec: receivePubrec(identifier, reason, sessionSlot, session, connection, slot)
+        case .pubcomp:
+            guard session.pointee.window.state(of: identifier) == .pubcomp else { return }
+            complete(identifier, sessionSlot, session)
+        default: receivePubrel(identifier, session, connection, slot)
+        }
+    }
+
+    /// A message has reached its subscriber: its place is free for the next.
+    @inline(__always)
+    private mutating func complete(_ identifier: UInt16, _ slot: UInt32, _ session: UnsafeMutablePointer<Session>) {
+        guard let outgoing = session.pointee.window.close(identifier) else { return }
+        if outgoing.position != .start { keepAcknowledged(outgoing.position, slot) }
+        outgoing.message.release()
+        if !session.pointee.queue.isEmpty || session.pointee.details != nil { pump(slot) }
+    }
+
+    private mutating func receivePubrec(
+        _ identifier: UInt16, _ reason: ReasonCode, _ slot: UInt32, _ session: UnsafeMutablePointer<Session>,
+        _ connection: UnsafeMutablePointer<Connection>, _ connectionSlot: UInt32
+    ) {
+        switch session.pointee.window.state(of: identifier) {
+        case .pubrec where reason.isError:
+            complete(identifier, slot, session)  // the receiver does not want it: no PUBREL. §4.3.3
+        case .pubrec:
+            session.pointee.window.advance(identifier, to: .pubcomp)
+            if let position = session.pointee.window.payload(of: identifier)?.position, position != .start {
+                keepPubrec(identifier, position, slot, connection)
+            } else {
+                // [5.0 MQTT-4.3.3-4] [3.1.1 MQTT-4.3.3-1]
+                sendAcknowledgement(.pubrel, identifier, .success, connection, connectionSlot)
+            }
+        case .pubcomp:
+            if !reason.isError { sendAcknowledgement(.pubrel, identifier, .success, connection, connectionSlot) }
+        default:
+            if !reason.isError {
+                sendAcknowledgement(.pubrel, identifier, .packetIdentifierNotFound, connection, connectionSlot)
+            }
+        }
+        holdIfFull(connection, connectionSlot)
+    }
+
+    private mutating func receivePubrel(
+        _ identifier: UInt16, _ session: UnsafeMutablePointer<Session>,
+        _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+    ) {
+        let wasHeld = session.pointee.received.remove(identifier)
+        let reason: ReasonCode = wasHeld ? .success : .packetIdentifierNotFound
+        if wasHeld, let queue = session.pointee.details?.storage?.queue {
+            storage.batch.changes.append(.released(queue, identifier: identifier))
+            return queueReply(
+                .init(type: .pubcomp, identifier: identifier, reason: reason, token: batchToken()), connection, slot)
+        }
+        // PUBCOMP always, also for an identifier we do not know. [5.0 MQTT-4.3.3-11] [3.1.1 MQTT-4.3.3-2]
+        if wasHeld {
+            reply(.pubcomp, identifier, reason, connection, slot)
+        } else {
+            sendAcknowledgement(.pubcomp, identifier, reason, connection, slot)
+            holdIfFull(connection, slot)
+        }
+    }
+
+    /// Remembers a QoS 2 identifier until PUBREL.
+    mutating func holdReceived(_ identifier: UInt16, _ connection: UnsafeMutablePointer<Connection>) {
+        let session = sessions.pointer(connection.pointee.session)
+        let isNew = session.pointee.received.insert(identifier)
+        precondition(isNew, "a repetition does not come here")
+    }
+}
+
+extension PendingReplies.Reply {
+    /// Storage did not keep it: the reply says so.
+    mutating func fail() {
+        reason = .implementationSpecificError
+        codes = codes.map { $0.isError ? $0 : .implementationSpecificError }
+    }
+}

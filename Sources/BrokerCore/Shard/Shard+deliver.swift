@@ -1,0 +1,221 @@
+import MQTTDelivery
+import MQTTProtocol
+
+extension Outgoing {
+    /// Stands in `subscriptionIdentifier` where the identifiers are in the message.
+    static let severalIdentifiers = UInt32.max
+
+    var encoder: PublishEncoder {
+        var encoder = PublishEncoder(version: .v311, qos: qos, retain: retain)
+        if subscriptionIdentifier != Outgoing.severalIdentifiers { encoder.subscriptionIdentifier = subscriptionIdentifier }
+        return encoder
+    }
+
+    var parts: PublishEncoder.Parts {
+        let several = subscriptionIdentifier == Outgoing.severalIdentifiers
+        return PublishEncoder.Parts(
+            message.parts, identifiers: several ? message.identifiers : UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+}
+
+extension Shard {
+    // MARK: What a session cannot take now
+
+    /// Messages for a session without a connection. [5.0 MQTT-4.5.0-1] [3.1.1 MQTT-4.5.0-1]
+    @inline(never)
+    mutating func deliverOffline(
+        _ delivery: Delivery, _ session: UnsafeMutablePointer<Session>, _ dispatch: inout Dispatch
+    ) {
+        if delivery.qos == 0, !settings.queuesQoS0 { return }  // QoS 0 is for those who are there: §4.3.1
+        if session.pointee.details?.storage != nil { return store(delivery, session, &dispatch) }
+        let message = dispatch.owned()
+        message.retain()
+        enqueue(
+            Outgoing(
+                message: message, subscriptionIdentifier: delivery.identifier, qos: delivery.qos,
+                retain: delivery.retain, position: .start, group: delivery.group), delivery.session)
+    }
+
+    /// Puts a message behind those that wait, within the limits; takes over the caller's reference.
+    mutating func enqueue(_ outgoing: Outgoing, _ slot: UInt32) {
+        let session = sessions.pointer(slot)
+        let size = outgoing.message.size
+        let waiting = session.pointee.queue.count
+        guard settings.queuedMessagesMax == 0 || waiting < settings.queuedMessagesMax,
+            settings.queuedBytesMax == 0 || session.pointee.queuedBytes + size <= settings.queuedBytesMax
+        else {
+            outgoing.message.release()
+            return reportDrop(slot)
+        }
+        session.pointee.queue.append(outgoing)
+        session.pointee.queuedBytes += size
+    }
+
+    /// A limit turned a message away: counted always, said once.
+    mutating func reportDrop(_ slot: UInt32) {
+        counters.publishesDropped &+= 1
+        let details = details(of: slot)
+        guard !details.hasReportedDrops else { return }
+        details.hasReportedDrops = true
+        let session = sessions.pointer(slot)
+        log(
+            .notice,
+            .queueFull(client: session.pointee.clientIdentifier, limit: settings.queuedMessagesMax))
+    }
+
+    // MARK: What waits goes on
+
+    /// Sends what waits, as far as window and socket allow: the queue, then retained messages.
+    mutating func pump(_ slot: UInt32) {
+        let session = sessions.pointer(slot)
+        guard session.pointee.isOnline else { return }
+        let connectionSlot = session.pointee.connection
+        let connection = connections.pointer(connectionSlot)
+        guard connection.pointee.phase == .open else { return }
+        if session.pointee.details?.resends.isEmpty == false {
+            pumpResends(session, connection, connectionSlot)
+            guard session.pointee.details?.resends.isEmpty == true else { return }
+        }
+        while let next = session.pointee.queue.first {
+            guard connection.pointee.flow == .flowing, connection.pointee.outputCount < Outbox.earlyFlushBytes,
+                next.qos == 0 || hasRoom(session, connection, next)
+            else { break }
+            session.pointee.queue.removeFirst()
+            session.pointee.queuedBytes -= next.message.size
+            // Expired before sending began: gone, for this subscriber. [5.0 MQTT-3.3.2-5]
+            if next.message.isExpired(at: now) {
+                discard(next, slot)
+                continue
+            }
+            sendQueued(next, slot, session, connection, connectionSlot)
+        }
+        if session.pointee.queue.isEmpty { session.pointee.details?.hasReportedDrops = false }
+        if session.pointee.details != nil { pumpSlow(slot, session, connection) }
+    }
+
+    /// The rest of `pump` for sessions that have more than a queue.
+    @inline(never)
+    private mutating func pumpSlow(
+        _ slot: UInt32, _ session: UnsafeMutablePointer<Session>, _ connection: UnsafeMutablePointer<Connection>
+    ) {
+        if session.pointee.queue.isEmpty { readOn(slot) }
+        if session.pointee.queue.isEmpty { pumpRetained(slot) }
+    }
+
+    private func hasRoom(
+        _ session: UnsafeMutablePointer<Session>, _ connection: UnsafeMutablePointer<Connection>, _ next: Outgoing
+    ) -> Bool {
+        guard session.pointee.window.hasRoom(limit: connection.pointee.sendLimit) else { return false }
+        guard settings.inflightBytesMax > 0, !session.pointee.window.isEmpty else { return true }
+        var bytes = next.message.size
+        session.pointee.window.forEach { bytes += $0.payload.message.size }
+        return bytes <= settings.inflightBytesMax
+    }
+
+    /// Sends one message that waited; its reference moves into the window, or ends.
+    mutating func sendQueued(
+        _ outgoing: Outgoing, _ slot: UInt32, _ session: UnsafeMutablePointer<Session>,
+        _ connection: UnsafeMutablePointer<Connection>, _ connectionSlot: UInt32
+    ) {
+        guard !exceeds(connection, outgoing, remainingSeconds(outgoing.message)) else {
+            counters.publishesDropped &+= 1
+            return discard(outgoing, slot)
+        }
+        guard outgoing.qos > 0 else {
+            write(outgoing, 0, duplicate: false, connection, connectionSlot, publisher: SlotTable<Connection>.none)
+            return outgoing.message.release()
+        }
+        let identifier = session.pointee.window.open(outgoing, awaiting: outgoing.qos == 1 ? .puback : .pubrec)
+        if outgoing.qos == 2, outgoing.position != .start {
+            // The identifier is kept before the packet leaves: a crash may not give it to another message.
+            return keepSent(outgoing, identifier, slot)
+        }
+        write(outgoing, identifier, duplicate: false, connection, connectionSlot, publisher: SlotTable<Connection>.none)
+    }
+
+    /// Ends a message's way to this session: in the log too.
+    mutating func discard(_ outgoing: Outgoing, _ slot: UInt32) {
+        if outgoing.position != .start { keepAcknowledged(outgoing.position, slot) }
+        outgoing.message.release()
+    }
+
+    // MARK: Bytes
+
+    /// Encodes one packet for one receiver.
+    mutating func write(
+        _ outgoing: Outgoing, _ identifier: UInt16, duplicate: Bool, _ connection: UnsafeMutablePointer<Connection>,
+        _ slot: UInt32, publisher: UInt32
+    ) {
+        let message = outgoing.message
+        let parts = outgoing.parts
+        var encoder = outgoing.encoder
+        encoder.version = connection.pointee.version
+        encoder.duplicate = duplicate
+        encoder.packetIdentifier = identifier
+        encoder.messageExpiryIntervalSeconds = remainingSeconds(message)
+        if connection.pointee.usesAliases, let extras = connection.pointee.extras {
+            switch extras.sent.use(for: message.topic) {
+            case .none: break
+            case .introduce(let alias): encoder.topicAlias = alias
+            case .use(let alias):
+                encoder.topicAlias = alias
+                encoder.omitsTopic = true
+            }
+        }
+        let layout = encoder.layout(parts)
+        if message.payload.count >= Shard.sharedPayloadBytesMin {
+            let head = layout.totalLength - message.payload.count
+            _ = encoder.writeHead(to: outbox.room(head, connection, slot), parts, layout)
+            message.retain()
+            extras(of: connection).shared.append((connection.pointee.outputCount, message))
+            connection.pointee.outputShared &+= message.payload.count
+            outbox.count(shared: message.payload.count)
+        } else {
+            encoder.write(to: outbox.room(layout.totalLength, connection, slot), parts, layout)
+        }
+        counters.packetsSent &+= 1
+        counters.publishesSent &+= 1
+        counters.payloadBytesSent &+= UInt64(message.payload.count)
+        if let client = debugName(connection) {
+            log(
+                .debug,
+                .publish(
+                    .sending, client: client, duplicate: duplicate, qos: outgoing.qos, retain: outgoing.retain,
+                    identifier: identifier, topic: [UInt8](message.topic), bytes: message.payload.count))
+        }
+        if connection.pointee.outputCount &+ connection.pointee.outputShared >= settings.outputBytesMax {
+            fill(connection, slot, from: publisher)
+        }
+    }
+
+    /// Whether the packet would be larger than the receiver takes. [5.0 MQTT-3.1.2-24]
+    func exceeds(_ connection: UnsafeMutablePointer<Connection>, _ outgoing: Outgoing, _ expirySeconds: UInt32?) -> Bool {
+        guard connection.pointee.maximumPacketSize != Int.max else { return false }
+        var encoder = outgoing.encoder
+        encoder.version = connection.pointee.version
+        encoder.messageExpiryIntervalSeconds = expirySeconds
+        return encoder.layout(outgoing.parts).totalLength > connection.pointee.maximumPacketSize
+    }
+
+    /// Seconds left of the message's expiry: what it had less what it waited. [5.0 MQTT-3.3.2-6]
+    func remainingSeconds(_ message: Message) -> UInt32? {
+        let expiresAt = message.header.pointee.expiresAt
+        guard expiresAt != MessageParts.never else { return nil }
+        return UInt32(clamping: max(0, (expiresAt - now + 999) / 1000))
+    }
+
+    func extras(of connection: UnsafeMutablePointer<Connection>) -> ConnectionExtras {
+        if let extras = connection.pointee.extras { return extras }
+        let extras = ConnectionExtras()
+        connection.pointee.extras = extras
+        return extras
+    }
+
+    func details(of slot: UInt32) -> SessionDetails {
+        let session = sessions.pointer(slot)
+        if let details = session.pointee.details { return details }
+        let details = SessionDetails()
+        session.pointee.details = details
+        return details
+    }
+}

@@ -1,0 +1,87 @@
+import MQTTDelivery
+import MQTTProtocol
+
+/// A new subscription that wants the retained messages it matches.
+struct RetainedRequest {
+    var filter: MQTTString
+    var options: DeliveryOptions
+    var identifier: UInt32
+}
+
+/// Retained messages on their way to one new subscription.
+struct RetainedDelivery {
+    var walk: RetainedTree.WalkID
+    var options: DeliveryOptions
+    var identifier: UInt32
+}
+
+extension Shard {
+    /// Nodes looked at before others get their turn.
+    static var retainedStepsMax: Int { 4096 }
+
+    /// A PUBLISH with RETAIN: the topic's message from now on, or none. [5.0 MQTT-3.3.1-5] [5.0 MQTT-3.3.1-6]
+    mutating func setRetained(_ dispatch: inout Dispatch) {
+        guard dispatch.parts.payload.count > 0 else {
+            // [5.0 MQTT-3.3.1-6] [5.0 MQTT-3.3.1-7] [3.1.1 MQTT-3.3.1-10] [3.1.1 MQTT-3.3.1-11]
+            if retained.remove(dispatch.parts.topic) { storage.removeRetained([UInt8](dispatch.parts.topic)) }
+            return
+        }
+        let message = dispatch.owned()
+        message.retain()
+        retained.set(message)
+        let index = logged(&dispatch)
+        storage.batch.retained.append(index)
+        dispatch.waitsForStorage = true
+    }
+
+    /// Retained messages for a new subscription: sent as the reader takes them, never gathered.
+    mutating func startRetained(_ request: RetainedRequest, _ slot: UInt32) {
+        guard retained.count > 0 else { return }
+        details(of: slot).retained.append(
+            RetainedDelivery(
+                walk: retained.walk(request.filter), options: request.options, identifier: request.identifier))
+    }
+
+    /// Goes on with the first retained delivery of a session, as far as window and socket allow.
+    mutating func pumpRetained(_ slot: UInt32) {
+        let session = sessions.pointer(slot)
+        guard let details = session.pointee.details else { return }
+        let connectionSlot = session.pointee.connection
+        let connection = connections.pointer(connectionSlot)
+        while let delivery = details.retained.first {
+            // A tick's worth at a time: the next flush comes back here.
+            guard connection.pointee.isWritable, connection.pointee.flow == .flowing,
+                connection.pointee.outputCount &+ connection.pointee.outputShared < Outbox.earlyFlushBytes
+            else { return }
+            if delivery.options.qos > 0,
+                !session.pointee.window.hasRoom(limit: connection.pointee.sendLimit)
+            {
+                return  // an acknowledgement comes back here
+            }
+            let (message, isPaused) = retained.next(delivery.walk, at: now, stepsMax: Shard.retainedStepsMax)
+            if let message {
+                sendRetained(message, delivery, slot, connection, connectionSlot)
+            } else if isPaused {
+                outbox.touch(connection, connectionSlot)
+                return
+            } else {
+                retained.cancel(delivery.walk)
+                details.retained.removeFirst()
+            }
+        }
+    }
+
+    private mutating func sendRetained(
+        _ message: Message, _ delivery: RetainedDelivery, _ slot: UInt32,
+        _ connection: UnsafeMutablePointer<Connection>, _ connectionSlot: UInt32
+    ) {
+        let session = sessions.pointer(slot)
+        if delivery.options.noLocal, message.header.pointee.publisher == session.pointee.clientKey { return }
+        message.retain()
+        // Sent because of a subscription: RETAIN is 1, whatever Retain As Published says. [5.0 MQTT-3.3.1-8] [3.1.1 MQTT-3.3.1-8]
+        let outgoing = Outgoing(
+            message: message, subscriptionIdentifier: delivery.identifier,
+            qos: grantedQoS(delivery.options.qos, message.header.pointee.qos), retain: true, position: .start)
+        sendQueued(outgoing, slot, session, connection, connectionSlot)
+    }
+}

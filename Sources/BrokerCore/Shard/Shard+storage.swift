@@ -1,0 +1,369 @@
+import DequeModule
+import MQTTDelivery
+import MQTTProtocol
+
+/// What a shard has asked of storage and what waits for the answers. Answers may come in any order; they take effect
+/// in the order of asking, so that queues and replies keep theirs.
+struct StorageDesk {
+    /// Something to be done when a request is answered.
+    enum Continuation {
+        case replies(ConnectionID)
+        /// A message that is in the log now, for its session.
+        case arrival(session: UInt32, generation: UInt32, Outgoing, messageIndex: Int)
+        /// A QoS 2 PUBLISH whose identifier is kept.
+        case publish(session: UInt32, generation: UInt32, attachment: UInt32, identifier: UInt16)
+        /// The PUBREL of a PUBREC that is kept.
+        case pubrel(session: UInt32, generation: UInt32, attachment: UInt32, identifier: UInt16)
+        case records(session: UInt32, generation: UInt32)
+    }
+
+    private struct Request {
+        var token: StorageToken
+        var continuations: [Continuation] = []
+        var answer: StorageEvent?
+    }
+
+    /// Gathers until the tick ends.
+    var batch = LogBatch()
+    private var batchRequest: Request?
+    private var requests: Deque<Request> = []
+    private var lastToken: UInt64 = 0
+
+    /// The token that the batch being gathered will be answered under.
+    mutating func batchToken() -> StorageToken {
+        if let batchRequest { return batchRequest.token }
+        let token = newToken()
+        batchRequest = Request(token: token)
+        return token
+    }
+
+    mutating func newToken() -> StorageToken {
+        lastToken += 1
+        return StorageToken(lastToken)
+    }
+
+    mutating func newQueue(_ random: inout SplitMix64) -> QueueID { QueueID(random.next()) }
+
+    mutating func removeRetained(_ topic: [UInt8]) {
+        _ = batchToken()
+        batch.retainedRemoved.append(RetainedRemoval(topic: topic, after: batch.messages.count))
+    }
+
+    /// Does `continuation` when `token` is answered.
+    mutating func await(_ token: StorageToken, _ continuation: Continuation) {
+        if batchRequest?.token == token {
+            batchRequest?.continuations.append(continuation)
+        } else if let at = requests.firstIndex(where: { $0.token == token }) {
+            requests[at].continuations.append(continuation)
+        }
+    }
+
+    mutating func ask(_ token: StorageToken) { requests.append(Request(token: token)) }
+
+    /// Takes the gathered batch, if there is anything in it.
+    mutating func takeBatch() -> (StorageToken, LogBatch)? {
+        guard var request = batchRequest else { return nil }
+        batchRequest = nil
+        request.answer = nil
+        requests.append(request)
+        var taken = LogBatch()
+        swap(&taken, &batch)
+        return (request.token, taken)
+    }
+
+    /// Notes an answer.
+    mutating func answered(_ token: StorageToken, _ answer: StorageEvent) {
+        guard let at = requests.firstIndex(where: { $0.token == token }) else { return }
+        requests[at].answer = answer
+    }
+
+    /// The next answered request in the order of asking, or nil where its elders are still open.
+    mutating func takeAnswered() -> (StorageToken, StorageEvent, [Continuation])? {
+        guard let first = requests.first, let answer = first.answer else { return nil }
+        requests.removeFirst()
+        return (first.token, answer, first.continuations)
+    }
+
+    var isIdle: Bool { requests.isEmpty && batchRequest == nil }
+    var isBatchEmpty: Bool { batchRequest == nil }
+}
+
+extension Shard {
+    /// Messages of a persistent session that are held in memory at most; the rest is read back from the log.
+    var queueWindow: Int { max(128, 2 * min(settings.inflightMessagesMax, 1024)) }
+
+    /// The tick is over: what was gathered goes to storage.
+    package mutating func endTick(at now: Int64) {
+        self.now = now
+        if let (token, batch) = storage.takeBatch() { effects.append(.storage(.append(token, batch))) }
+    }
+
+    /// Whether `endTick` has anything to do.
+    package var hasBatch: Bool { !storage.isBatchEmpty }
+
+    /// Storage answered.
+    package mutating func handle(_ event: StorageEvent, at now: Int64) {
+        self.now = now
+        switch event {
+        case .stored(let token, _), .failed(let token, _), .records(let token, _): storage.answered(token, event)
+        }
+        while let (token, answer, continuations) = storage.takeAnswered() {
+            if case .failed(_, let failure) = answer {
+                log(.error, .storageFailed(failure, messages: continuations.count))
+            }
+            for continuation in continuations { go(on: continuation, token, answer) }
+        }
+    }
+
+    private mutating func go(on continuation: StorageDesk.Continuation, _ token: StorageToken, _ answer: StorageEvent) {
+        var failure: StorageFailure?
+        if case .failed(_, let reason) = answer { failure = reason }
+        switch continuation {
+        case .replies(let id): releaseReplies(id, token, failure)
+        case .arrival(let slot, let generation, var outgoing, let index):
+            guard case .stored(_, let first) = answer, isSession(slot, generation) else {
+                return outgoing.message.release()
+            }
+            outgoing.position = LogPosition(first.value + UInt64(index))
+            arrive(outgoing, slot)
+        case .publish(let slot, let generation, let attachment, let identifier):
+            guard failure == nil, isAttached(slot, generation, attachment) else { return }
+            let session = sessions.pointer(slot)
+            guard let outgoing = session.pointee.window.payload(of: identifier) else { return }
+            let connection = connections.pointer(session.pointee.connection)
+            write(
+                outgoing, identifier, duplicate: false, connection, session.pointee.connection,
+                publisher: SlotTable<Connection>.none)
+        case .pubrel(let slot, let generation, let attachment, let identifier):
+            guard failure == nil, isAttached(slot, generation, attachment) else { return }
+            let connection = sessions.pointer(slot).pointee.connection
+            sendAcknowledgement(.pubrel, identifier, .success, connections.pointer(connection), connection)
+        case .records(let slot, let generation):
+            guard isSession(slot, generation) else { return }
+            if case .records(_, let records) = answer { readBack(records, slot) } else { readBack([], slot) }
+        }
+    }
+
+    private func isSession(_ slot: UInt32, _ generation: UInt32) -> Bool {
+        sessions.isTaken(slot) && sessions.pointer(slot).pointee.generation == generation
+    }
+
+    private func isAttached(_ slot: UInt32, _ generation: UInt32, _ attachment: UInt32) -> Bool {
+        isSession(slot, generation) && sessions.pointer(slot).pointee.attachment == attachment
+            && sessions.pointer(slot).pointee.isOnline
+    }
+
+    mutating func batchToken() -> StorageToken { storage.batchToken() }
+
+    // MARK: Messages for persistent sessions
+
+    /// The message's place in the batch, put there once.
+    mutating func logged(_ dispatch: inout Dispatch) -> Int {
+        if dispatch.logged >= 0 { return dispatch.logged }
+        _ = storage.batchToken()
+        let parts = dispatch.parts
+        storage.batch.messages.append(
+            LoggedMessage(
+                topic: [UInt8](parts.topic), properties: [UInt8](parts.properties), payload: [UInt8](parts.payload),
+                qos: parts.qos, retain: parts.retain, expiresAt: parts.expiresAt, publisher: parts.publisher))
+        dispatch.logged = storage.batch.messages.count - 1
+        return dispatch.logged
+    }
+
+    /// A message for a persistent session goes into the log first; it is delivered, and its publisher told, when it is
+    /// kept.
+    mutating func store(_ delivery: Delivery, _ session: UnsafeMutablePointer<Session>, _ dispatch: inout Dispatch) {
+        guard let details = session.pointee.details, let queue = details.storage?.queue else { return }
+        let waiting = session.pointee.queue.count + (details.storage?.beyond ?? 0) + details.arriving
+        if settings.queuedMessagesMax > 0, waiting >= settings.queuedMessagesMax + freeWindow(session) {
+            return reportDrop(delivery.session)
+        }
+        let index = logged(&dispatch)
+        let message = dispatch.owned()
+        message.retain()
+        details.arriving += 1
+        storage.batch.entries.append(
+            QueueEntry(
+                queue: queue, message: index, qos: delivery.qos, retain: delivery.retain,
+                subscriptionIdentifiers: identifiers(of: delivery, message)))
+        storage.await(
+            batchToken(),
+            .arrival(
+                session: delivery.session, generation: session.pointee.generation,
+                Outgoing(
+                    message: message, subscriptionIdentifier: delivery.identifier, qos: delivery.qos,
+                    retain: delivery.retain, position: .start, group: delivery.group),
+                messageIndex: index))
+        dispatch.waitsForStorage = true
+    }
+
+    /// How many messages could go out at once: they do not count as queued.
+    private func freeWindow(_ session: UnsafeMutablePointer<Session>) -> Int {
+        guard session.pointee.isOnline else { return 0 }
+        return max(0, connections.pointer(session.pointee.connection).pointee.sendLimit - session.pointee.window.count)
+    }
+
+    private func identifiers(of delivery: Delivery, _ message: Message) -> [UInt32] {
+        guard delivery.identifier == Outgoing.severalIdentifiers else {
+            return delivery.identifier == 0 ? [] : [delivery.identifier]
+        }
+        return SubscriptionIdentifiers.decode(message.identifiers)
+    }
+
+    /// A message is in the log: on to its session, in memory while few wait, else left where it is.
+    private mutating func arrive(_ outgoing: Outgoing, _ slot: UInt32) {
+        let session = sessions.pointer(slot)
+        guard let details = session.pointee.details else { return outgoing.message.release() }
+        details.arriving -= 1
+        if (details.storage?.beyond ?? 0) > 0 || session.pointee.queue.count >= queueWindow {
+            details.storage?.beyond += 1
+            return outgoing.message.release()
+        }
+        details.storage?.readUpTo = outgoing.position
+        session.pointee.queue.append(outgoing)
+        session.pointee.queuedBytes += outgoing.message.size
+        pump(slot)
+    }
+
+    /// Asks for the next messages that wait in the log.
+    mutating func readOn(_ slot: UInt32) {
+        let session = sessions.pointer(slot)
+        guard let details = session.pointee.details, let stored = details.storage, stored.beyond > 0,
+            !stored.isReading
+        else { return }
+        details.storage?.isReading = true
+        let token = storage.newToken()
+        storage.ask(token)
+        storage.await(token, .records(session: slot, generation: session.pointee.generation))
+        effects.append(
+            .storage(
+                .read(
+                    token, stored.queue, after: stored.readUpTo, countMax: min(stored.beyond, queueWindow),
+                    bytesMax: 1 << 20)))
+    }
+
+    private mutating func readBack(_ records: [QueuedRecord], _ slot: UInt32) {
+        let session = sessions.pointer(slot)
+        guard let details = session.pointee.details else { return }
+        details.storage?.isReading = false
+        if records.isEmpty { details.storage?.beyond = 0 }  // trimmed by storage's own limits
+        for record in records {
+            details.storage?.beyond -= 1
+            details.storage?.readUpTo = record.position
+            let outgoing = Outgoing(record)
+            session.pointee.queue.append(outgoing)
+            session.pointee.queuedBytes += outgoing.message.size
+        }
+        pump(slot)
+    }
+
+    // MARK: Steps that must survive
+
+    /// The subscriber is done with a message: nobody waits for this to be kept.
+    mutating func keepAcknowledged(_ position: LogPosition, _ slot: UInt32) {
+        guard let queue = sessions.pointer(slot).pointee.details?.storage?.queue else { return }
+        _ = batchToken()
+        storage.batch.changes.append(.acknowledged(queue, position))
+    }
+
+    mutating func keepSent(_ outgoing: Outgoing, _ identifier: UInt16, _ slot: UInt32) {
+        let session = sessions.pointer(slot)
+        guard let queue = session.pointee.details?.storage?.queue else { return }
+        storage.batch.changes.append(.sent(queue, outgoing.position, identifier: identifier))
+        storage.await(
+            batchToken(),
+            .publish(
+                session: slot, generation: session.pointee.generation, attachment: session.pointee.attachment,
+                identifier: identifier))
+    }
+
+    mutating func keepPubrec(
+        _ identifier: UInt16, _ position: LogPosition, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+    ) {
+        let session = sessions.pointer(slot)
+        guard let queue = session.pointee.details?.storage?.queue else { return }
+        storage.batch.changes.append(.pubrec(queue, position))
+        storage.await(
+            batchToken(),
+            .pubrel(
+                session: slot, generation: session.pointee.generation, attachment: session.pointee.attachment,
+                identifier: identifier))
+    }
+
+    /// Keeps the session's record as it is now; the token says when.
+    @discardableResult
+    mutating func keepSession(_ slot: UInt32) -> StorageToken? {
+        guard sessions.pointer(slot).pointee.details?.storage != nil else { return nil }
+        let token = storage.newToken()
+        storage.ask(token)
+        effects.append(.storage(.put(token, sessionRecord(slot).stateRecord)))
+        return token
+    }
+
+    mutating func forgetSession(_ slot: UInt32, _ queue: QueueID) {
+        _ = batchToken()
+        storage.batch.changes.append(.dropped(queue))
+        let token = storage.newToken()
+        storage.ask(token)
+        let key = SessionRecord.key(sessions.pointer(slot).pointee.clientIdentifier)
+        effects.append(.storage(.remove(token, key: key)))
+    }
+}
+
+extension Outgoing {
+    /// A message read back from the log.
+    init(_ record: QueuedRecord) {
+        var several = ByteRun(capacity: 16)
+        if record.subscriptionIdentifiers.count > 1 {
+            SubscriptionIdentifiers.encode(record.subscriptionIdentifiers, into: &several)
+        }
+        let stored = record.message
+        let message = stored.topic.withUnsafeBytes { topic in
+            stored.properties.withUnsafeBytes { properties in
+                stored.payload.withUnsafeBytes { payload in
+                    Message.make(
+                        MessageParts(
+                            topic: topic, properties: properties, payload: payload, qos: stored.qos,
+                            retain: stored.retain, expiresAt: stored.expiresAt, publisher: stored.publisher),
+                        identifiers: several.bytes)
+                }
+            }
+        }
+        self.init(
+            message: message,
+            subscriptionIdentifier: record.subscriptionIdentifiers.count > 1
+                ? Outgoing.severalIdentifiers : record.subscriptionIdentifiers.first ?? 0,
+            qos: record.qos, retain: record.retain, position: record.position)
+    }
+}
+
+/// Several Subscription Identifiers as they stand in a PUBLISH, §3.3.2.3.8.
+enum SubscriptionIdentifiers {
+    static func encode(_ identifiers: [UInt32], into run: inout ByteRun) {
+        for identifier in identifiers {
+            run.append(UInt8(0x0B))
+            run.append(variable: Int(identifier))
+        }
+    }
+
+    /// What `encode` wrote.
+    static func decode(_ bytes: UnsafeRawBufferPointer) -> [UInt32] {
+        var identifiers: [UInt32] = []
+        var value: UInt32 = 0
+        var shift: UInt32 = 0
+        var isInside = false
+        for byte in bytes {
+            guard isInside else {
+                isInside = true  // the property's own number
+                continue
+            }
+            value |= UInt32(byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80 {
+                identifiers.append(value)
+                (value, shift, isInside) = (0, 0, false)
+            }
+        }
+        return identifiers
+    }
+}

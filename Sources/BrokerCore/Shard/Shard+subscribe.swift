@@ -1,0 +1,188 @@
+import MQTTDelivery
+import MQTTProtocol
+
+extension Shard {
+    /// SUBSCRIBE, §3.8: each filter as if it stood alone, one SUBACK for all. [5.0 MQTT-3.8.4-5] [3.1.1 MQTT-3.8.4-4]
+    mutating func receiveSubscribe(
+        _ packet: Subscribe, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+    ) throws(Fault) {
+        let sessionSlot = connection.pointee.session
+        if let client = debugName(connection) {
+            log(.debug, .received(.subscribe, client: client, identifier: packet.packetIdentifier, reason: 0))
+        }
+        var codes: [ReasonCode] = []
+        codes.reserveCapacity(packet.subscriptions.count)
+        var retainedFor: [RetainedRequest] = []
+        for subscription in packet.subscriptions {
+            let code = try subscription.filter.bytes.borrowed { filter throws(Fault) in
+                try subscribe(
+                    subscription, filter, packet.subscriptionIdentifier ?? 0, sessionSlot, &retainedFor)
+            }
+            codes.append(code)  // [5.0 MQTT-3.8.4-6] [3.1.1 MQTT-3.9.3-1]
+            if !code.isError {
+                let client = sessions.pointer(sessionSlot).pointee.clientIdentifier
+                log(
+                    .subscribe,
+                    .subscription(client: client, filter: subscription.filter, qos: subscription.qos.rawValue))
+            }
+        }
+        let isKept = sessions.pointer(sessionSlot).pointee.details?.storage != nil
+        answer(.suback, packet.packetIdentifier, codes, isKept, sessionSlot, connection, slot)
+        for request in retainedFor { startRetained(request, sessionSlot) }
+        if !retainedFor.isEmpty { pump(sessionSlot) }
+    }
+
+    /// UNSUBSCRIBE, §3.10.
+    mutating func receiveUnsubscribe(
+        _ packet: Unsubscribe, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+    ) throws(Fault) {
+        let sessionSlot = connection.pointee.session
+        if let client = debugName(connection) {
+            log(.debug, .received(.unsubscribe, client: client, identifier: packet.packetIdentifier, reason: 0))
+        }
+        var codes: [ReasonCode] = []
+        for filter in packet.filters {
+            let code = try filter.bytes.borrowed { bytes throws(Fault) in
+                try unsubscribe(bytes, sessionSlot)
+            }
+            codes.append(code)
+            let client = sessions.pointer(sessionSlot).pointee.clientIdentifier
+            log(.unsubscribe, .unsubscription(client: client, filter: filter))
+        }
+        let isKept = sessions.pointer(sessionSlot).pointee.details?.storage != nil
+        answer(.unsuback, packet.packetIdentifier, codes, isKept, sessionSlot, connection, slot)
+    }
+
+    /// The answer, when what it says is kept. [5.0 MQTT-3.8.4-2] [3.1.1 MQTT-3.8.4-2]
+    private mutating func answer(
+        _ type: PacketType, _ identifier: UInt16, _ codes: [ReasonCode], _ isKept: Bool, _ session: UInt32,
+        _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+    ) {
+        guard isKept || connection.pointee.hasWaitingReplies else {
+            return sendCodes(type, identifier, codes, connection, slot)
+        }
+        let token = isKept ? keepSession(session) : nil
+        queueReply(.init(type: type, identifier: identifier, reason: .success, token: token, codes: codes), connection, slot)
+    }
+
+    // MARK: One filter
+
+    private mutating func subscribe(
+        _ subscription: Subscription, _ filter: UnsafeRawBufferPointer, _ identifier: UInt32, _ session: UInt32,
+        _ retainedFor: inout [RetainedRequest]
+    ) throws(Fault) -> ReasonCode {
+        let options = DeliveryOptions(
+            qos: subscription.qos, noLocal: subscription.noLocal, retainAsPublished: subscription.retainAsPublished)
+        switch TopicSyntax.sharedFilter(filter) {
+        case .invalid:
+            throw .refused(.topicFilterInvalid)  // [5.0 MQTT-4.8.2-1] [5.0 MQTT-4.8.2-2]
+        case .shared(_, let range):
+            guard TopicFault.levels(of: filter) <= TopicFault.levelsMax else { return .topicFilterInvalid }
+            // [5.0 MQTT-3.8.3-4]
+            guard !subscription.noLocal else { throw .malformed(.noLocalOnShared) }
+            joinGroup(
+                subscription.filter, UnsafeRawBufferPointer(rebasing: filter[range]), identifier, options, session)
+        case .notShared:
+            // [5.0 MQTT-4.7.1-1] [5.0 MQTT-4.7.1-2] [3.1.1 MQTT-4.7.1-2] [3.1.1 MQTT-4.7.1-3]
+            guard TopicSyntax.isValidFilter(filter) else { throw .refused(.topicFilterInvalid) }
+            guard TopicFault.levels(of: filter) <= TopicFault.levelsMax else { return .topicFilterInvalid }
+            let isNew = addSubscription(filter, identifier, options, session)
+            let wants =
+                subscription.retainHandling == .sendAlways || (subscription.retainHandling == .sendIfNew && isNew)
+            if wants, settings.retainAvailable {
+                retainedFor.append(
+                    RetainedRequest(filter: subscription.filter, options: options, identifier: identifier))
+            }
+        }
+        return ReasonCode(rawValue: subscription.qos.rawValue)
+    }
+
+    /// Adds a subscription, or replaces the options of the one that is there without a gap; true where it is new.
+    /// [5.0 MQTT-3.8.4-3] [5.0 MQTT-3.8.4-4] [3.1.1 MQTT-3.8.4-3]
+    mutating func addSubscription(
+        _ filter: UnsafeRawBufferPointer, _ identifier: UInt32, _ options: DeliveryOptions, _ slot: UInt32
+    ) -> Bool {
+        defer { invalidate(filter) }
+        if let place = place(of: filter, slot) {
+            routes.update(at: place, identifier: identifier, options: options)
+            return false
+        }
+        let session = sessions.pointer(slot)
+        let place = routes.subscribe(
+            filter,
+            Subscriber(
+                kind: .session, slot: slot, record: UInt32(session.pointee.subscriptions.count),
+                identifier: identifier, options: options))
+        session.pointee.subscriptions.append(place)
+        return true
+    }
+
+    private mutating func unsubscribe(_ filter: UnsafeRawBufferPointer, _ slot: UInt32) throws(Fault) -> ReasonCode {
+        if TopicSyntax.hasSharePrefix(filter) {
+            guard TopicSyntax.sharedFilter(filter) != .invalid else { throw .refused(.topicFilterInvalid) }
+            return leaveGroup(filter, slot) ? .success : .noSubscriptionExisted
+        }
+        guard TopicSyntax.isValidFilter(filter) else { throw .refused(.topicFilterInvalid) }
+        // Character by character the same filter, or none. [5.0 MQTT-3.10.4-1] [3.1.1 MQTT-3.10.4-1]
+        guard let place = place(of: filter, slot) else { return .noSubscriptionExisted }
+        removeSubscription(place, of: slot)
+        invalidate(filter)
+        return .success
+    }
+
+    /// Where this session's subscription to exactly this filter stands: the shorter of two lists is searched.
+    private func place(of filter: UnsafeRawBufferPointer, _ slot: UInt32) -> SubscriptionPlace? {
+        guard let node = routes.find(filter), let list = routes.list(at: node) else { return nil }
+        let session = sessions.pointer(slot)
+        if Int(list.pointee.count) <= session.pointee.subscriptions.count {
+            let entries = SubscriptionTree.List.entries(list)
+            for i in 0..<Int(list.pointee.count) where entries[i].kind == .session && entries[i].slot == slot {
+                return SubscriptionPlace(node: node, index: UInt32(i))
+            }
+            return nil
+        }
+        return session.pointee.subscriptions.first { $0.node == node }
+    }
+
+    /// Takes a subscription out of the tree and of the session's list, and mends both lists' back references.
+    private mutating func removeSubscription(_ place: SubscriptionPlace, of slot: UInt32) {
+        let record = Int(routes.subscriber(at: place).record)
+        if let moved = routes.remove(at: place) { reseat(moved, at: place) }
+        let session = sessions.pointer(slot)
+        let last = session.pointee.subscriptions.count - 1
+        if record != last {
+            let other = session.pointee.subscriptions[last]
+            session.pointee.subscriptions[record] = other
+            routes.setRecord(UInt32(record), at: other)
+        }
+        session.pointee.subscriptions.removeLast()
+    }
+
+    /// A subscriber has moved to another place in its list.
+    mutating func reseat(_ moved: Subscriber, at place: SubscriptionPlace) {
+        switch moved.kind {
+        case .session: sessions.pointer(moved.slot).pointee.subscriptions[Int(moved.record)] = place
+        case .group: groups.pointer(moved.slot).pointee.place = place
+        case .shard: break
+        }
+    }
+
+    mutating func unsubscribeAll(_ slot: UInt32) {
+        var filter: [UInt8] = []
+        while let place = sessions.pointer(slot).pointee.subscriptions.last {
+            filter.removeAll(keepingCapacity: true)
+            routes.levels.path(to: place.node, into: &filter)
+            removeSubscription(place, of: slot)
+            filter.withUnsafeBytes { invalidate($0) }
+        }
+        while let membership = sessions.pointer(slot).pointee.shared.last { leave(membership.group, slot) }
+    }
+
+    /// Routes that a filter can match are resolved anew.
+    mutating func invalidate(_ filter: UnsafeRawBufferPointer) {
+        for byte in filter where byte == UInt8(ascii: "+") || byte == UInt8(ascii: "#") {
+            return versions.bump(filter: filter)
+        }
+        cache.drop(filter, hash: cache.hash(filter))
+    }
+}

@@ -1,0 +1,88 @@
+import HeapModule
+import MQTTProtocol
+
+/// Something that is due at a moment. A deadline is not taken back: when it comes, it looks whether it still means
+/// anything.
+struct Deadline: Comparable {
+    enum Kind: Equatable {
+        case connectTimeout
+        case keepAlive
+        case stall(blocking: UInt32)
+        case sessionExpiry(attachment: UInt32)
+        case will(attachment: UInt32)
+    }
+
+    var at: Int64
+    var kind: Kind
+    var slot: UInt32
+    var generation: UInt32
+
+    static func < (a: Self, b: Self) -> Bool { a.at < b.at }
+}
+
+extension Shard {
+    /// When `advance` is wanted next, in milliseconds; nil = nothing is pending.
+    package var nextDeadline: Int64? { deadlines.min?.at }
+
+    mutating func schedule(_ kind: Deadline.Kind, _ slot: UInt32, _ generation: UInt32, at moment: Int64) {
+        deadlines.insert(Deadline(at: moment, kind: kind, slot: slot, generation: generation))
+    }
+
+    /// Time has passed: does what is due.
+    package mutating func advance(to now: Int64) {
+        self.now = now
+        while let next = deadlines.min, next.at <= now {
+            deadlines.removeMin()
+            switch next.kind {
+            case .connectTimeout, .keepAlive, .stall: dueForConnection(next)
+            case .sessionExpiry, .will: dueForSession(next)
+            }
+        }
+    }
+
+    private mutating func dueForConnection(_ due: Deadline) {
+        let id = ConnectionID(slot: due.slot, generation: due.generation)
+        guard exists(id) else { return }
+        let connection = connections.pointer(due.slot)
+        switch due.kind {
+        case .connectTimeout:
+            // [5.0 MQTT-3.1.4-1]: a connection without CONNECT is not kept.
+            if connection.pointee.phase == .awaitingConnect { close(due.slot, .connectTimeout) }
+        case .keepAlive: keepAliveIsDue(due.slot, connection)
+        case .stall(let blocking): stall(due.slot, blocking: blocking)
+        case .sessionExpiry, .will: break
+        }
+    }
+
+    private mutating func dueForSession(_ due: Deadline) {
+        guard sessions.isTaken(due.slot), sessions.pointer(due.slot).pointee.generation == due.generation else { return }
+        let session = sessions.pointer(due.slot)
+        switch due.kind {
+        case .will(let attachment): willIsDue(due.slot, attachment: attachment)
+        case .sessionExpiry(let attachment):
+            guard session.pointee.attachment == attachment, !session.pointee.isOnline else { return }
+            counters.sessionsExpired &+= 1
+            endSession(due.slot)
+        case .connectTimeout, .keepAlive, .stall: break
+        }
+    }
+
+    // MARK: Keep alive
+
+    mutating func scheduleKeepAlive(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        guard connection.pointee.keepAlive > 0 else { return }  // 0 turns it off: §3.1.2.10
+        schedule(.keepAlive, slot, connection.pointee.generation, at: now + connection.pointee.keepAlive)
+    }
+
+    /// One and a half times the keep-alive without a packet. [5.0 MQTT-3.1.2-22] [3.1.1 MQTT-3.1.2-24]
+    private mutating func keepAliveIsDue(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        guard connection.pointee.phase == .open else { return }
+        // While we do not read, its silence is ours.
+        let heard = connection.pointee.pauses > 0 ? now : connection.pointee.lastReceived
+        let dueAt = heard + connection.pointee.keepAlive
+        guard dueAt <= now else {
+            return schedule(.keepAlive, slot, connection.pointee.generation, at: dueAt)
+        }
+        disconnect(id(of: slot), .keepAliveTimeout, .keepAliveTimeout, at: now)
+    }
+}

@@ -1,0 +1,141 @@
+import DequeModule
+import HeapModule
+import MQTTProtocol
+
+/// The broker's mind: some sessions, their connections, and its view of the routes. Events go in, effects come out; it
+/// has no socket, clock, disk, thread or randomness of its own. An event loop runs one, a test calls one, a simulation
+/// runs forty.
+///
+/// The story goes: `Shard+receive` (a packet came) → `+connect`, `+publish`, `+subscribe`, `+acknowledge`,
+/// `+disconnect` (what it means) → `+forward`, `+deliver` (who gets it) → `Outbox` and `effects` (what to do).
+/// Times are milliseconds since 1970 on a clock that never steps back, given with every event.
+package struct Shard: ~Copyable {
+    package let index: Int
+    package let settings: ShardSettings
+    package let listeners: [ListenerSettings]
+
+    /// The moment of the event being handled.
+    var now: Int64 = 0
+    var random: SplitMix64
+
+    var connections = SlotTable<Connection>()
+    var sessions = SlotTable<Session>()
+    /// Client identifier → session. [5.0 MQTT-3.1.3-2]
+    var clients: [MQTTString: UInt32] = [:]
+    let clientKeySeed: UInt64
+    /// Grows with every connection and session, so that a slot used again is not mistaken.
+    var generation: UInt32 = 0
+    /// Clients that are connected, for the limit.
+    var connectedClients = 0
+
+    var routes: SubscriptionTree
+    var versions: RouteVersions
+    var cache: RouteCache
+    var matches = MatchBuffer()
+    var groups = SlotTable<SharedGroup>()
+    var groupNames: [MQTTString: UInt32] = [:]
+    var groupSerials: [UInt32: UInt32] = [:]
+    var retained: RetainedTree
+
+    var outbox = Outbox()
+    package internal(set) var effects: [Effect] = []
+    var deadlines = Heap<Deadline>()
+    package var counters = Counters()
+
+    /// Packets being put together; emptied for each.
+    var scratch = ByteRun(capacity: 4096)
+    let templates: UnsafeMutablePointer<Template>
+    let templateStorage = TemplateStorage()
+    /// Properties that are passed on, copied out of a block that holds others too.
+    var forwardedProperties = ByteRun(capacity: 256)
+    var storage = StorageDesk()
+
+    /// - Parameters:
+    ///   - index: its number among its neighbours.
+    ///   - seed: chance, for hash keys and client identifiers.
+    package init(index: Int = 0, settings: ShardSettings, listeners: [ListenerSettings], seed: UInt64) {
+        self.index = index
+        self.settings = settings
+        self.listeners = listeners
+        random = SplitMix64(seed: seed)
+        clientKeySeed = random.next()
+        routes = SubscriptionTree(key: random.next())
+        versions = RouteVersions(key: random.next())
+        cache = RouteCache(capacity: settings.routeCacheEntries, key: random.next())
+        retained = RetainedTree(key: random.next())
+        templates = .allocate(capacity: Template.shapes)
+    }
+
+    deinit { templates.deallocate() }
+
+    // MARK: Effects
+
+    /// What is to be done, in order. Bytes to write are in the outbox.
+    package mutating func takeEffects() -> [Effect] {
+        var taken: [Effect] = []
+        swap(&taken, &effects)
+        return taken
+    }
+
+    package var hasEffects: Bool { !effects.isEmpty }
+
+    /// Says an event to the log, if the log wants its kind. Debug lines ask `debugName` first, so they cost nothing.
+    mutating func log(_ type: LogTypes, _ event: LogEvent) {
+        if !settings.logTypes.isDisjoint(with: type) { effects.append(.log(event)) }
+    }
+
+    /// Whether a connection with this name is still there.
+    func exists(_ id: ConnectionID) -> Bool {
+        connections.isTaken(id.slot) && connections.pointer(id.slot).pointee.generation == id.generation
+    }
+
+    func id(of slot: UInt32) -> ConnectionID {
+        ConnectionID(slot: slot, generation: connections.pointer(slot).pointee.generation)
+    }
+
+    mutating func nextGeneration() -> UInt32 {
+        generation &+= 1
+        return generation
+    }
+
+    func clientKey(_ identifier: MQTTString) -> UInt64 {
+        identifier.bytes.withUnsafeBytes { bytes in
+            bytes.baseAddress.map { keyedHash($0, bytes.count, key: clientKeySeed) } ?? 1
+        }
+    }
+}
+
+/// What the broker counts, for `$SYS`. Every number only grows.
+package struct Counters: Equatable, Sendable {
+    package var packetsReceived: UInt64 = 0
+    package var packetsSent: UInt64 = 0
+    package var bytesReceived: UInt64 = 0
+    package var bytesSent: UInt64 = 0
+    package var publishesReceived: UInt64 = 0
+    package var publishesSent: UInt64 = 0
+    /// Messages that a subscriber should have had and did not get: limits, stalled readers, packets too large.
+    package var publishesDropped: UInt64 = 0
+    package var payloadBytesReceived: UInt64 = 0
+    package var payloadBytesSent: UInt64 = 0
+    package var connectionsAccepted: UInt64 = 0
+    package var clientsConnected: UInt64 = 0
+    package var sessionsExpired: UInt64 = 0
+    /// The most clients connected at once.
+    package var clientsMaximum: Int = 0
+
+    package init() {}
+}
+
+/// A small generator with a seed: chance as an argument. (Steele, Lea & Flood, 2014.)
+struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
