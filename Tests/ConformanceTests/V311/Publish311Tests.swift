@@ -205,18 +205,21 @@ import Testing
         try talk.reconnected().expectQuiet()
     }
 
-    @Test("[3.1.1 MQTT-4.3.3-2] a repeat before PUBREL is answered, not delivered; after PUBCOMP the id is new", arguments: [true, false])
-    func exactlyOnceReceiving(dup: Bool) throws {
+    @Test("[3.1.1 MQTT-4.3.3-2] a repeat before PUBREL is answered, not delivered; after PUBCOMP the id is new", arguments: [true, false], [2, 3])
+    func exactlyOnceReceiving(dup: Bool, sendings: Int) throws {
         let talk = try Conversation(subscribing: 2)
-        for round in ["first", "second"] {
-            for _ in 1...3 {
-                talk.publisher.send(Wire.publish(topic: talk.topic, payload: round, qos: 2, id: 6, dup: dup))
-                try talk.publisher.expect(Wire.pubrec(6))
+        try withKnownDifference(.mosquitto, "the second repeat closes the connection", when: sendings > 2) {
+            for round in ["first", "second"] {
+                for _ in 1...sendings {
+                    talk.publisher.send(Wire.publish(topic: talk.topic, payload: round, qos: 2, id: 6, dup: dup))
+                    try talk.publisher.expect(Wire.pubrec(6))
+                }
+                talk.publisher.send(Wire.pubrel(6))
+                try talk.publisher.expect(Wire.pubcomp(6))
+                let packet = try talk.subscriber.receivePublish()
+                #expect(packet.payloadText == round)
+                try talk.subscriber.expectQuiet()
             }
-            talk.publisher.send(Wire.pubrel(6))
-            try talk.publisher.expect(Wire.pubcomp(6))
-            #expect(try talk.subscriber.receivePublish().payloadText == round)
-            try talk.subscriber.expectQuiet()
         }
     }
 
