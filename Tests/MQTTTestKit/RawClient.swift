@@ -47,7 +47,9 @@ package final class RawClient {
     package func send(_ bytes: [UInt8]) {
         var sent = 0
         while sent < bytes.count, descriptor >= 0 {
-            let count = bytes[sent...].withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let count = bytes[sent...].withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { return }
             sent += count

@@ -14,7 +14,8 @@ package enum Wire {
             topic: String, payload: String, qos: UInt8 = 0, retain: Bool = false, properties: [Property] = []
         ) {
             self.init(
-                topic: Array(topic.utf8), payload: Array(payload.utf8), qos: qos, retain: retain, properties: properties)
+                topic: Array(topic.utf8), payload: Array(payload.utf8), qos: qos, retain: retain, properties: properties
+            )
         }
 
         package init(

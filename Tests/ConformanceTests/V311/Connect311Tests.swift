@@ -49,7 +49,9 @@ import Testing
         }
     }
 
-    @Test("[3.1.1 MQTT-3.1.2-1] another protocol name is not served as 3.1.1", arguments: ["MQTX", "mqtt", "MQT", "MQTTT", "", "MQIsdp", "MQISDP"])
+    @Test(
+        "[3.1.1 MQTT-3.1.2-1] another protocol name is not served as 3.1.1",
+        arguments: ["MQTX", "mqtt", "MQT", "MQTTT", "", "MQIsdp", "MQISDP"])
     func protocolName(name: String) throws {
         let why = "MQIsdp with another level than 3 is answered with CONNACK 1"
         try Violation(
@@ -58,7 +60,9 @@ import Testing
         ).closesWithoutConnack()
     }
 
-    @Test("[3.1.1 MQTT-3.1.2-2] an unsupported level below 5 gets CONNACK 1 and a close", arguments: [0, 1, 2, 3] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.1.2-2] an unsupported level below 5 gets CONNACK 1 and a close",
+        arguments: [0, 1, 2, 3] as [UInt8])
     func lowLevel(level: UInt8) throws {
         let client = try RawClient(.shared())
         client.send(Wire.connect(id: unique("c"), version: level, name: "MQTT"))
@@ -80,28 +84,36 @@ import Testing
         let fields = flags & 0x80 != 0
         let id = unique("c")
         try Violation(
-            "reserved flag", Wire.connect(id: id, user: fields ? "u" : nil, password: fields ? [0x70] : nil, flags: flags),
+            "reserved flag",
+            Wire.connect(id: id, user: fields ? "u" : nil, password: fields ? [0x70] : nil, flags: flags),
             good: Wire.connect(id: id, user: fields ? "u" : nil, password: fields ? [0x70] : nil, flags: flags & 0xFE)
         ).closesWithoutConnack()
     }
 
     @Test("[3.1.1 MQTT-3.1.2-18] a user name without its flag gets no CONNACK")
     func userNameWithoutFlag() throws {
-        try Violation("user", Wire.connect(id: unique("c"), user: "u", flags: 0x02), good: Wire.connect(id: unique("c"), user: "u"))
-            .closesWithoutConnack()
+        try Violation(
+            "user", Wire.connect(id: unique("c"), user: "u", flags: 0x02),
+            good: Wire.connect(id: unique("c"), user: "u")
+        )
+        .closesWithoutConnack()
     }
 
     @Test("[3.1.1 MQTT-3.1.2-19] the user name flag without a user name gets no CONNACK")
     func flagWithoutUserName() throws {
-        try Violation("user", Wire.connect(id: unique("c"), flags: 0x82), good: Wire.connect(id: unique("c"), user: "", flags: 0x82))
-            .closesWithoutConnack()
+        try Violation(
+            "user", Wire.connect(id: unique("c"), flags: 0x82),
+            good: Wire.connect(id: unique("c"), user: "", flags: 0x82)
+        )
+        .closesWithoutConnack()
     }
 
     @Test("[3.1.1 MQTT-3.1.2-20] a password without its flag gets no CONNACK")
     func passwordWithoutFlag() throws {
         let id = unique("c")
         try Violation(
-            "password", Wire.connect(id: id, user: "u", password: [1], flags: 0x82), good: Wire.connect(id: id, user: "u", password: [1])
+            "password", Wire.connect(id: id, user: "u", password: [1], flags: 0x82),
+            good: Wire.connect(id: id, user: "u", password: [1])
         ).closesWithoutConnack()
     }
 
@@ -109,15 +121,18 @@ import Testing
     func flagWithoutPassword() throws {
         let id = unique("c")
         try Violation(
-            "password", Wire.connect(id: id, user: "u", flags: 0xC2), good: Wire.connect(id: id, user: "u", password: [], flags: 0xC2)
+            "password", Wire.connect(id: id, user: "u", flags: 0xC2),
+            good: Wire.connect(id: id, user: "u", password: [], flags: 0xC2)
         ).closesWithoutConnack()
     }
 
     @Test("[3.1.1 MQTT-3.1.2-22] a password without a user name gets no CONNACK")
     func passwordAlone() throws {
         let id = unique("c")
-        try Violation("password", Wire.connect(id: id, password: [0x70]), good: Wire.connect(id: id, user: "u", password: [0x70]))
-            .closesWithoutConnack()
+        try Violation(
+            "password", Wire.connect(id: id, password: [0x70]), good: Wire.connect(id: id, user: "u", password: [0x70])
+        )
+        .closesWithoutConnack()
     }
 
     /// Bytes that are no text are legal in the will message and in the password only: a broker that took the fields
@@ -139,7 +154,8 @@ import Testing
     @Test("[3.1.1 MQTT-3.1.3-3] a CONNECT without a client id gets no CONNACK")
     func noClientID() throws {
         let header = Wire.string("MQTT") + [0x04, 0x02, 0x00, 0x3C]
-        try Violation("no id", Wire.packet(0x10, header), good: Wire.packet(0x10, header + [0x00, 0x00])).closesWithoutConnack()
+        try Violation("no id", Wire.packet(0x10, header), good: Wire.packet(0x10, header + [0x00, 0x00]))
+            .closesWithoutConnack()
     }
 
     @Test("[3.1.1 MQTT-3.1.3-5] client ids of 1 to 23 digits and letters are accepted")
@@ -192,15 +208,21 @@ import Testing
             Violation("name only", Wire.packet(0x10, Wire.string("MQTT"))),
             Violation("no keep alive", Wire.packet(0x10, Wire.string("MQTT") + [0x04, 0x02])),
             Violation("half a keep alive", Wire.packet(0x10, Wire.string("MQTT") + [0x04, 0x02, 0x00])),
-            Violation("id cut short", Wire.packet(0x10, Wire.string("MQTT") + [0x04, 0x02, 0x00, 0x3C, 0x00, 0x05, 0x61])),
-            Violation("bytes behind", Wire.packet(0x10, Wire.string("MQTT") + [0x04, 0x02, 0x00, 0x3C, 0x00, 0x01, 0x61, 0x00])),
-            Violation("will message missing", Wire.packet(0x10, Wire.string("MQTT") + [0x04, 0x06, 0x00, 0x3C, 0x00, 0x01, 0x61] + Wire.string("w"))),
+            Violation(
+                "id cut short", Wire.packet(0x10, Wire.string("MQTT") + [0x04, 0x02, 0x00, 0x3C, 0x00, 0x05, 0x61])),
+            Violation(
+                "bytes behind",
+                Wire.packet(0x10, Wire.string("MQTT") + [0x04, 0x02, 0x00, 0x3C, 0x00, 0x01, 0x61, 0x00])),
+            Violation(
+                "will message missing",
+                Wire.packet(0x10, Wire.string("MQTT") + [0x04, 0x06, 0x00, 0x3C, 0x00, 0x01, 0x61] + Wire.string("w"))),
         ])
     func malformed(violation: Violation) throws {
         try violation.closesWithoutConnack()
     }
 
-    @Test("[3.1.1 MQTT-3.1.4-2] a second client with the same id takes the place of the first", arguments: [true, false])
+    @Test(
+        "[3.1.1 MQTT-3.1.4-2] a second client with the same id takes the place of the first", arguments: [true, false])
     func takeover(cleanSession: Bool) throws {
         let talk = try Conversation(subscribing: 1)
         let id = unique("c")

@@ -30,18 +30,30 @@ import Testing
     @Test(
         "[3.1.1 MQTT-2.2.2-2] wrong flag bits close the connection",
         arguments: [
-            Violation("SUBSCRIBE 80", [0x80] + Wire.subscribe(id: 1, [("a", 0)]).dropFirst(), good: Wire.subscribe(id: 1, [("a", 0)])),
-            Violation("UNSUBSCRIBE A0", [0xA0] + Wire.unsubscribe(id: 1, ["a"]).dropFirst(), good: Wire.unsubscribe(id: 1, ["a"])),
-            Violation("PINGREQ C1", [0xC1, 0x00], good: Wire.pingreq, keptByMosquitto: "the flags of PINGREQ are not looked at"),
-            Violation("PINGREQ C2", [0xC2, 0x00], good: Wire.pingreq, keptByMosquitto: "the flags of PINGREQ are not looked at"),
-            Violation("PINGREQ C8", [0xC8, 0x00], good: Wire.pingreq, keptByMosquitto: "the flags of PINGREQ are not looked at"),
+            Violation(
+                "SUBSCRIBE 80", [0x80] + Wire.subscribe(id: 1, [("a", 0)]).dropFirst(),
+                good: Wire.subscribe(id: 1, [("a", 0)])),
+            Violation(
+                "UNSUBSCRIBE A0", [0xA0] + Wire.unsubscribe(id: 1, ["a"]).dropFirst(),
+                good: Wire.unsubscribe(id: 1, ["a"])),
+            Violation(
+                "PINGREQ C1", [0xC1, 0x00], good: Wire.pingreq,
+                keptByMosquitto: "the flags of PINGREQ are not looked at"),
+            Violation(
+                "PINGREQ C2", [0xC2, 0x00], good: Wire.pingreq,
+                keptByMosquitto: "the flags of PINGREQ are not looked at"),
+            Violation(
+                "PINGREQ C8", [0xC8, 0x00], good: Wire.pingreq,
+                keptByMosquitto: "the flags of PINGREQ are not looked at"),
             Violation("DISCONNECT E1", [0xE1, 0x00]),
         ])
     func flagsReceived(violation: Violation) throws {
         try violation.closesConnection()
     }
 
-    @Test("[3.1.1 MQTT-2.2.2-2] CONNECT with flag bits closes without CONNACK", arguments: [0x11, 0x12, 0x14, 0x18, 0x1F] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-2.2.2-2] CONNECT with flag bits closes without CONNACK",
+        arguments: [0x11, 0x12, 0x14, 0x18, 0x1F] as [UInt8])
     func connectFlags(first: UInt8) throws {
         let packet = Wire.connect(id: unique("c"))
         try Violation("CONNECT", [first] + packet.dropFirst(), good: packet).closesWithoutConnack()
@@ -61,7 +73,9 @@ import Testing
         }
     }
 
-    @Test("[3.1.1 MQTT-2.2.2-2] PUBREC and PUBCOMP with flag bits close the connection", arguments: [0x51, 0x52, 0x71, 0x72] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-2.2.2-2] PUBREC and PUBCOMP with flag bits close the connection",
+        arguments: [0x51, 0x52, 0x71, 0x72] as [UInt8])
     func pubrecFlags(first: UInt8) throws {
         let talk = try Conversation(subscribing: 2)
         try talk.publisher.publish(talk.topic, "1", qos: 2)
@@ -76,7 +90,9 @@ import Testing
         }
     }
 
-    @Test("[3.1.1 MQTT-3.6.1-1] PUBREL with flags other than 2 closes", arguments: [0x60, 0x61, 0x63, 0x66, 0x6A] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.6.1-1] PUBREL with flags other than 2 closes",
+        arguments: [0x60, 0x61, 0x63, 0x66, 0x6A] as [UInt8])
     func pubrelFlags(first: UInt8) throws {
         let talk = try Conversation(subscribing: 2)
         talk.publisher.send(Wire.publish(topic: talk.topic, payload: "1", qos: 2, id: 1))
@@ -85,13 +101,17 @@ import Testing
         try talk.publisher.expectClosed()
     }
 
-    @Test("[3.1.1 MQTT-3.8.1-1] SUBSCRIBE with flags other than 2 closes", arguments: [0x80, 0x81, 0x83, 0x86, 0x8A] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.8.1-1] SUBSCRIBE with flags other than 2 closes",
+        arguments: [0x80, 0x81, 0x83, 0x86, 0x8A] as [UInt8])
     func subscribeFlags(first: UInt8) throws {
         let packet = Wire.subscribe(id: 1, [("a", 0)])
         try Violation("SUBSCRIBE", [first] + packet.dropFirst(), good: packet).closesConnection()
     }
 
-    @Test("[3.1.1 MQTT-3.10.1-1] UNSUBSCRIBE with flags other than 2 closes", arguments: [0xA0, 0xA1, 0xA3, 0xA6, 0xAA] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.10.1-1] UNSUBSCRIBE with flags other than 2 closes",
+        arguments: [0xA0, 0xA1, 0xA3, 0xA6, 0xAA] as [UInt8])
     func unsubscribeFlags(first: UInt8) throws {
         let packet = Wire.unsubscribe(id: 1, ["a"])
         try Violation("UNSUBSCRIBE", [first] + packet.dropFirst(), good: packet).closesConnection()
@@ -102,14 +122,20 @@ import Testing
         arguments: [
             Violation("SUBSCRIBE", Wire.subscribe(id: 0, [("a", 0)]), good: Wire.subscribe(id: 1, [("a", 0)])),
             Violation("UNSUBSCRIBE", Wire.unsubscribe(id: 0, ["a"]), good: Wire.unsubscribe(id: 1, ["a"])),
-            Violation("PUBLISH QoS 1", Wire.publish(topic: "a", payload: "", qos: 1, id: 0), good: Wire.publish(topic: "a", payload: "", qos: 1, id: 1)),
-            Violation("PUBLISH QoS 2", Wire.publish(topic: "a", payload: "", qos: 2, id: 0), good: Wire.publish(topic: "a", payload: "", qos: 2, id: 1)),
+            Violation(
+                "PUBLISH QoS 1", Wire.publish(topic: "a", payload: "", qos: 1, id: 0),
+                good: Wire.publish(topic: "a", payload: "", qos: 1, id: 1)),
+            Violation(
+                "PUBLISH QoS 2", Wire.publish(topic: "a", payload: "", qos: 2, id: 0),
+                good: Wire.publish(topic: "a", payload: "", qos: 2, id: 1)),
         ])
     func packetIDZero(violation: Violation) throws {
         try violation.closesConnection()
     }
 
-    @Test("[3.1.1 MQTT-2.3.1-4] ids of unacknowledged messages differ, are not 0, and come back after a reconnect", arguments: [1, 2] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-2.3.1-4] ids of unacknowledged messages differ, are not 0, and come back after a reconnect",
+        arguments: [1, 2] as [UInt8])
     func packetIDsSent(qos: UInt8) throws {
         let talk = try Conversation(subscribing: qos, cleanStart: false)
         for number in 1...5 { try talk.publisher.publish(talk.topic, "\(number)", qos: qos, id: UInt16(number) + 100) }
@@ -131,12 +157,15 @@ import Testing
     @Test("[3.1.1 MQTT-2.3.1-5] a QoS 0 PUBLISH has no packet id, either way")
     func noPacketIDAtQoS0() throws {
         let talk = try Conversation(subscribing: 2)
-        talk.publisher.send([0x30] + Wire.variableByteInteger(talk.topic.utf8.count + 4) + Wire.string(talk.topic) + [0x00, 0x01])
+        talk.publisher.send(
+            [0x30] + Wire.variableByteInteger(talk.topic.utf8.count + 4) + Wire.string(talk.topic) + [0x00, 0x01])
         let packet = try talk.subscriber.expect(.publish)
         #expect(packet.bytes[0] == 0x30 && packet.body == Wire.string(talk.topic) + [0x00, 0x01])
     }
 
-    @Test("[3.1.1 MQTT-2.3.1-6] PUBACK, PUBREC, PUBREL and PUBCOMP repeat the id of the PUBLISH", arguments: [1, 2, 255, 256, 32_768, 65_535] as [UInt16])
+    @Test(
+        "[3.1.1 MQTT-2.3.1-6] PUBACK, PUBREC, PUBREL and PUBCOMP repeat the id of the PUBLISH",
+        arguments: [1, 2, 255, 256, 32_768, 65_535] as [UInt16])
     func acknowledgedID(id: UInt16) throws {
         let talk = try Conversation(subscribing: 2)
         talk.publisher.send(Wire.publish(topic: talk.topic, payload: "1", qos: 1, id: id))
@@ -150,7 +179,9 @@ import Testing
         try talk.subscriber.expectQuiet()
     }
 
-    @Test("[3.1.1 MQTT-2.3.1-7] SUBACK and UNSUBACK repeat the id of their request", arguments: [1, 2, 255, 256, 4_660, 65_535] as [UInt16])
+    @Test(
+        "[3.1.1 MQTT-2.3.1-7] SUBACK and UNSUBACK repeat the id of their request",
+        arguments: [1, 2, 255, 256, 4_660, 65_535] as [UInt16])
     func requestID(id: UInt16) throws {
         let client = try RawClient.connected(to: .shared())
         client.send(Wire.subscribe(id: id, [(unique("f"), 0)]))
@@ -165,11 +196,16 @@ import Testing
             Violation("type 0", [0x00, 0x00]),
             Violation("AUTH", [0xF0, 0x00]),
             Violation("CONNACK", [0x20, 0x02, 0x00, 0x00]),
-            Violation("SUBACK", [0x90, 0x03, 0x00, 0x01, 0x00], keptByMosquitto: "packets that only a broker sends are ignored"),
-            Violation("UNSUBACK", [0xB0, 0x02, 0x00, 0x01], keptByMosquitto: "packets that only a broker sends are ignored"),
+            Violation(
+                "SUBACK", [0x90, 0x03, 0x00, 0x01, 0x00],
+                keptByMosquitto: "packets that only a broker sends are ignored"),
+            Violation(
+                "UNSUBACK", [0xB0, 0x02, 0x00, 0x01], keptByMosquitto: "packets that only a broker sends are ignored"),
             Violation("PINGRESP", [0xD0, 0x00], keptByMosquitto: "packets that only a broker sends are ignored"),
             Violation("remaining length of five bytes", [0x30, 0x80, 0x80, 0x80, 0x80, 0x01]),
-            Violation("remaining length FF FF FF FF", [0xC0, 0xFF, 0xFF, 0xFF, 0xFF], keptByMosquitto: "a fifth byte of the length is waited for"),
+            Violation(
+                "remaining length FF FF FF FF", [0xC0, 0xFF, 0xFF, 0xFF, 0xFF],
+                keptByMosquitto: "a fifth byte of the length is waited for"),
             Violation("PUBLISH with a topic cut short", [0x30, 0x03, 0x00, 0x05, 0x61]),
             Violation("PUBLISH without a topic", [0x30, 0x00]),
             Violation("PUBLISH QoS 1 without its id", [0x32, 0x03, 0x00, 0x01, 0x61]),
@@ -188,11 +224,21 @@ import Testing
     @Test(
         "[3.1.1 MQTT-4.8.0-1] bytes behind the last field are a violation",
         arguments: [
-            Violation("PINGREQ", [0xC0, 0x01, 0x00], good: Wire.pingreq, keptByMosquitto: "bytes behind the last field are not looked at"),
-            Violation("PUBACK", [0x40, 0x03, 0x00, 0x01, 0x00], keptByMosquitto: "bytes behind the last field are not looked at"),
-            Violation("PUBREC", [0x50, 0x03, 0x00, 0x01, 0x00], keptByMosquitto: "bytes behind the last field are not looked at"),
-            Violation("PUBREL", [0x62, 0x03, 0x00, 0x01, 0x00], keptByMosquitto: "bytes behind the last field are not looked at"),
-            Violation("PUBCOMP", [0x70, 0x03, 0x00, 0x01, 0x00], keptByMosquitto: "bytes behind the last field are not looked at"),
+            Violation(
+                "PINGREQ", [0xC0, 0x01, 0x00], good: Wire.pingreq,
+                keptByMosquitto: "bytes behind the last field are not looked at"),
+            Violation(
+                "PUBACK", [0x40, 0x03, 0x00, 0x01, 0x00],
+                keptByMosquitto: "bytes behind the last field are not looked at"),
+            Violation(
+                "PUBREC", [0x50, 0x03, 0x00, 0x01, 0x00],
+                keptByMosquitto: "bytes behind the last field are not looked at"),
+            Violation(
+                "PUBREL", [0x62, 0x03, 0x00, 0x01, 0x00],
+                keptByMosquitto: "bytes behind the last field are not looked at"),
+            Violation(
+                "PUBCOMP", [0x70, 0x03, 0x00, 0x01, 0x00],
+                keptByMosquitto: "bytes behind the last field are not looked at"),
         ])
     func trailingBytes(violation: Violation) throws {
         try violation.closesConnection()
@@ -216,7 +262,9 @@ import Testing
     func pipelined() throws {
         let client = try RawClient(.shared())
         let topic = unique("w")
-        client.send(Wire.connect(id: unique("c")) + (1...100).flatMap { Wire.publish(topic: topic, payload: "p", qos: 1, id: $0) })
+        client.send(
+            Wire.connect(id: unique("c"))
+                + (1...100).flatMap { Wire.publish(topic: topic, payload: "p", qos: 1, id: $0) })
         try client.expect([0x20, 0x02, 0x00, 0x00])
         for id in 1...100 { try client.expect(Wire.puback(UInt16(id))) }
     }

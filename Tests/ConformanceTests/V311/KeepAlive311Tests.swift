@@ -8,7 +8,9 @@ import Testing
     /// A timer on a busy machine; mosquitto looks only every five seconds.
     private var lateMilliseconds: Int { BrokerUnderTest.isMosquitto ? 7_000 : 1_500 }
 
-    @Test("[3.1.1 MQTT-3.1.2-24] a silent client is dropped after 1.5 times its keep alive, not before", arguments: [2, 3])
+    @Test(
+        "[3.1.1 MQTT-3.1.2-24] a silent client is dropped after 1.5 times its keep alive, not before",
+        arguments: [2, 3])
     func silent(keepAlive: Int) throws {
         let talk = try Conversation(subscribing: 1)
         let client = try RawClient(.shared())
@@ -23,7 +25,8 @@ import Testing
         #expect(try talk.subscriber.expect(.publish).payloadText == "silent")
     }
 
-    @Test("[3.1.1 MQTT-3.1.2-24] any packet within 1.5 times the keep alive keeps the client", arguments: [true, false])
+    @Test(
+        "[3.1.1 MQTT-3.1.2-24] any packet within 1.5 times the keep alive keeps the client", arguments: [true, false])
     func speaking(byPing: Bool) throws {
         let client = try RawClient.connected(to: .shared(), keepAlive: 2)
         let topic = unique("k")

@@ -28,7 +28,8 @@ import Testing
     @Test("[3.1.1 MQTT-3.3.1-2] QoS 0 with DUP 1 is malformed")
     func duplicateAtQoS0() throws {
         try Violation(
-            "DUP at QoS 0", Wire.publish(topic: "a", payload: "", dup: true), good: Wire.publish(topic: "a", payload: ""),
+            "DUP at QoS 0", Wire.publish(topic: "a", payload: "", dup: true),
+            good: Wire.publish(topic: "a", payload: ""),
             keptByMosquitto: "DUP of a QoS 0 PUBLISH is not looked at"
         ).closesConnection()
     }
@@ -49,21 +50,27 @@ import Testing
     func qos3(first: UInt8) throws {
         let talk = try Conversation(subscribing: 2)
         try Violation(
-            "QoS 3", Wire.packet(first, Wire.string(talk.topic) + [0, 1, 0x31]), good: Wire.publish(topic: "a", payload: "1", qos: 1, id: 1)
+            "QoS 3", Wire.packet(first, Wire.string(talk.topic) + [0, 1, 0x31]),
+            good: Wire.publish(topic: "a", payload: "1", qos: 1, id: 1)
         ).closesConnection()
         #expect(try talk.delivered().isEmpty)
     }
 
-    @Test("[3.1.1 MQTT-3.3.2-2] a topic with a wildcard closes the connection", arguments: ["a/+", "a/#", "#", "+", "a+b", "a#", "+/a", "a/#/b"])
+    @Test(
+        "[3.1.1 MQTT-3.3.2-2] a topic with a wildcard closes the connection",
+        arguments: ["a/+", "a/#", "#", "+", "a+b", "a#", "+/a", "a/#/b"])
     func wildcard(topic: String) throws {
         for qos in 0...2 as ClosedRange<UInt8> {
             try Violation(
-                topic, Wire.publish(topic: topic, payload: "", qos: qos, id: 1), good: Wire.publish(topic: "a-b", payload: "", qos: qos, id: 1)
+                topic, Wire.publish(topic: topic, payload: "", qos: qos, id: 1),
+                good: Wire.publish(topic: "a-b", payload: "", qos: qos, id: 1)
             ).closesConnection()
         }
     }
 
-    @Test("[3.1.1 MQTT-4.7.1-1] a topic with a wildcard reaches nobody, though a filter spells it the same", arguments: ["+", "#"])
+    @Test(
+        "[3.1.1 MQTT-4.7.1-1] a topic with a wildcard reaches nobody, though a filter spells it the same",
+        arguments: ["+", "#"])
     func wildcardDelivered(wildcard: String) throws {
         let talk = try Conversation()
         let topic = "\(talk.topic)/\(wildcard)"
@@ -101,10 +108,14 @@ import Testing
         #expect(try talk.publisher.barrier().map(\.bytes) == [Wire.pubcomp(11)])
     }
 
-    @Test("[3.1.1 MQTT-3.3.5-1] overlapping subscriptions give the highest QoS that was granted", arguments: [[0, 1, 2], [2, 1, 0], [1, 2, 0]] as [[UInt8]])
+    @Test(
+        "[3.1.1 MQTT-3.3.5-1] overlapping subscriptions give the highest QoS that was granted",
+        arguments: [[0, 1, 2], [2, 1, 0], [1, 2, 0]] as [[UInt8]])
     func overlap(granted: [UInt8]) throws {
         let talk = try Conversation()
-        for (filter, qos) in zip(["#", "+", "x"], granted) { try talk.subscriber.subscribe("\(talk.topic)/\(filter)", qos) }
+        for (filter, qos) in zip(["#", "+", "x"], granted) {
+            try talk.subscriber.subscribe("\(talk.topic)/\(filter)", qos)
+        }
         let why: Comment = "the one copy has the QoS of the subscription that was found first"
         try withKnownDifference(.mosquitto, why, when: granted.last != 2) {
             for qos in 0...2 as ClosedRange<UInt8> {
@@ -117,14 +128,18 @@ import Testing
         }
     }
 
-    @Test("[3.1.1 MQTT-3.3.5-2] a PUBLISH that is not allowed is acknowledged or closes, and reaches nobody", arguments: [0, 1, 2] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.3.5-2] a PUBLISH that is not allowed is acknowledged or closes, and reaches nobody",
+        arguments: [0, 1, 2] as [UInt8])
     func notAllowed(qos: UInt8) throws {
         let talk = try Conversation()
         let topic = "$SYS/\(talk.topic)"
         try talk.subscriber.subscribe(topic, 2)
         let offender = try RawClient.connected(to: .shared())
-        offender.send(Wire.publish(topic: topic, payload: "", qos: qos, id: 3, retain: true) + (qos == 2 ? Wire.pubrel(3) : []))
-        let answers = try [offender.next(withinMilliseconds: qos == 0 ? 100 : nil), qos == 2 ? offender.next() : nil].compactMap { $0?.bytes }
+        offender.send(
+            Wire.publish(topic: topic, payload: "", qos: qos, id: 3, retain: true) + (qos == 2 ? Wire.pubrel(3) : []))
+        let answers = try [offender.next(withinMilliseconds: qos == 0 ? 100 : nil), qos == 2 ? offender.next() : nil]
+            .compactMap { $0?.bytes }
         let normal: [[UInt8]] = qos == 0 ? [] : qos == 1 ? [Wire.puback(3)] : [Wire.pubrec(3), Wire.pubcomp(3)]
         #expect(answers == normal || answers.isEmpty)
         #expect(try talk.delivered().isEmpty)
@@ -155,7 +170,8 @@ import Testing
         try talk.reconnected().expectQuiet()
     }
 
-    @Test("[3.1.1 MQTT-4.3.2-1] a PUBACK of another id does not finish the message", arguments: [1, 65_535] as [UInt16])
+    @Test(
+        "[3.1.1 MQTT-4.3.2-1] a PUBACK of another id does not finish the message", arguments: [1, 65_535] as [UInt16])
     func otherID(offset: UInt16) throws {
         let talk = try Conversation(subscribing: 1, cleanStart: false)
         try talk.publisher.publish(talk.topic, "1", qos: 1)
@@ -169,7 +185,8 @@ import Testing
         #expect(again.packetID == id && again.dup)
     }
 
-    @Test("[3.1.1 MQTT-4.3.2-2] after PUBACK the same id is a new message, whatever DUP says", arguments: [true, false])
+    @Test(
+        "[3.1.1 MQTT-4.3.2-2] after PUBACK the same id is a new message, whatever DUP says", arguments: [true, false])
     func atLeastOnceReceiving(dup: Bool) throws {
         let talk = try Conversation(subscribing: 1)
         for _ in 1...2 {
@@ -205,7 +222,9 @@ import Testing
         try talk.reconnected().expectQuiet()
     }
 
-    @Test("[3.1.1 MQTT-4.3.3-2] a repeat before PUBREL is answered, not delivered; after PUBCOMP the id is new", arguments: [true, false], [2, 3])
+    @Test(
+        "[3.1.1 MQTT-4.3.3-2] a repeat before PUBREL is answered, not delivered; after PUBCOMP the id is new",
+        arguments: [true, false], [2, 3])
     func exactlyOnceReceiving(dup: Bool, sendings: Int) throws {
         let talk = try Conversation(subscribing: 2)
         try withKnownDifference(.mosquitto, "the second repeat closes the connection", when: sendings > 2) {
@@ -244,7 +263,9 @@ import Testing
         #expect(try texts(talk.delivered()) == wanted)
     }
 
-    @Test("[3.1.1 MQTT-4.6.0-6] messages of one QoS arrive in the order they were published", arguments: [0, 1, 2] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-4.6.0-6] messages of one QoS arrive in the order they were published",
+        arguments: [0, 1, 2] as [UInt8])
     func ordered(qos: UInt8) throws {
         let talk = try Conversation(subscribing: qos)
         var received: [ReceivedPacket] = []

@@ -10,7 +10,9 @@ import Testing
         return try late.barrier()
     }
 
-    @Test("[3.1.1 MQTT-3.3.1-5] a retained message is stored with its QoS", arguments: [0, 1, 2] as [UInt8], [0, 1, 2] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.3.1-5] a retained message is stored with its QoS", arguments: [0, 1, 2] as [UInt8],
+        [0, 1, 2] as [UInt8])
     func storedQoS(published: UInt8, granted: UInt8) throws {
         let talk = try Conversation()
         try talk.publisher.publish(talk.topic, "r", qos: published, retain: true)
@@ -35,7 +37,9 @@ import Testing
         #expect(try kept(talk.topic).isEmpty)
     }
 
-    @Test("[3.1.1 MQTT-3.3.1-6] retained messages of QoS 1 and 2 can be finished by the new subscriber", arguments: [1, 2] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.3.1-6] retained messages of QoS 1 and 2 can be finished by the new subscriber",
+        arguments: [1, 2] as [UInt8])
     func handshake(qos: UInt8) throws {
         let talk = try Conversation()
         try talk.publisher.publish(talk.topic, "r", qos: qos, retain: true)
@@ -45,7 +49,9 @@ import Testing
         try talk.subscriber.expectQuiet()
     }
 
-    @Test("[3.1.1 MQTT-3.3.1-7] a retained message of QoS 0 takes the place of the one before", arguments: [0, 1, 2] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.3.1-7] a retained message of QoS 0 takes the place of the one before",
+        arguments: [0, 1, 2] as [UInt8])
     func replaced(before: UInt8) throws {
         let talk = try Conversation()
         try talk.publisher.publish(talk.topic, "old", qos: before, retain: true)
@@ -54,14 +60,17 @@ import Testing
         #expect(texts(packets) == ["new"] && packets.map(\.qos) == [0])
     }
 
-    @Test("[3.1.1 MQTT-3.3.1-8] what comes because of a new subscription has RETAIN 1", arguments: [0, 1, 2] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.3.1-8] what comes because of a new subscription has RETAIN 1", arguments: [0, 1, 2] as [UInt8])
     func flagOnSubscribe(qos: UInt8) throws {
         let talk = try Conversation()
         try talk.publisher.publish(talk.topic, "r", qos: qos, retain: true)
         #expect(try kept(talk.topic, qos: 2).map { $0.bytes[0] } == [0x31 | qos << 1])
     }
 
-    @Test("[3.1.1 MQTT-3.3.1-9] what comes through an existing subscription has RETAIN 0", arguments: [0, 1, 2] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.3.1-9] what comes through an existing subscription has RETAIN 0",
+        arguments: [0, 1, 2] as [UInt8])
     func flagLive(qos: UInt8) throws {
         let talk = try Conversation(subscribing: 2)
         try talk.publisher.publish(talk.topic, "r", qos: qos, retain: true)
@@ -105,7 +114,9 @@ import Testing
         #expect(try texts(kept(talk.topic, qos: 1)) == ["back"])
     }
 
-    @Test("[3.1.1 MQTT-3.3.1-12] a PUBLISH with RETAIN 0 neither stores nor changes what is retained", arguments: ["plain", ""])
+    @Test(
+        "[3.1.1 MQTT-3.3.1-12] a PUBLISH with RETAIN 0 neither stores nor changes what is retained",
+        arguments: ["plain", ""])
     func plain(payload: String) throws {
         let talk = try Conversation()
         try talk.publisher.publish(talk.topic, payload, qos: 1)

@@ -3,7 +3,9 @@ import Testing
 
 /// Strings: sections 1.5.3 and 4.7.3, and the requirements that repeat them for one field.
 @Suite("3.1.1 strings", .blocking) struct Strings311Tests {
-    @Test("[3.1.1 MQTT-1.5.3-1] invalid UTF-8 in a string field closes the connection", arguments: TextField.allCases, BadText.few)
+    @Test(
+        "[3.1.1 MQTT-1.5.3-1] invalid UTF-8 in a string field closes the connection", arguments: TextField.allCases,
+        BadText.few)
     func invalidText(field: TextField, text: BadText) throws {
         try field.refuses(text.bytes)
     }
@@ -43,7 +45,9 @@ import Testing
         try TextField.userName.refuses(text.bytes)
     }
 
-    @Test("[3.1.1 MQTT-3.3.2-1] the topic comes first in PUBLISH, and one that is no UTF-8 closes", arguments: BadText.all)
+    @Test(
+        "[3.1.1 MQTT-3.3.2-1] the topic comes first in PUBLISH, and one that is no UTF-8 closes", arguments: BadText.all
+    )
     func publishTopic(text: BadText) throws {
         try TextField.publishTopic.refuses(text.bytes)
         let talk = try Conversation(subscribing: 1)
@@ -98,7 +102,8 @@ import Testing
     @Test(
         "[3.1.1 MQTT-4.7.3-4] topics are compared character by character, without normalization",
         arguments: [
-            ("\u{E9}", "e\u{301}"), ("A", "a"), ("a", "a "), ("a/b", "a//b"), ("/a", "a"), ("a", "a/"), ("\u{E9}", "\u{C9}"),
+            ("\u{E9}", "e\u{301}"), ("A", "a"), ("a", "a "), ("a/b", "a//b"), ("/a", "a"), ("a", "a/"),
+            ("\u{E9}", "\u{C9}"),
             ("\u{212B}", "\u{C5}"),
         ])
     func noNormalization(one: String, other: String) throws {

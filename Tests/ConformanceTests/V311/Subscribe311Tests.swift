@@ -8,11 +8,17 @@ import Testing
         try Violation("no filter", [0x82, 0x02, 0x00, 0x01], good: Wire.subscribe(id: 1, [("a", 0)])).closesConnection()
     }
 
-    @Test("[3.1.1 MQTT-3.8.3-4] QoS 3 and reserved bits in a subscribe option close", arguments: [0x03, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x81] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.8.3-4] QoS 3 and reserved bits in a subscribe option close",
+        arguments: [0x03, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x81] as [UInt8])
     func optionBits(option: UInt8) throws {
-        try Violation("option", Wire.subscribe(id: 1, [("a", option)]), good: Wire.subscribe(id: 1, [("a", 2)])).closesConnection()
-        try Violation("second option", Wire.subscribe(id: 1, [("a", 0), ("b", option)]), good: Wire.subscribe(id: 1, [("a", 0), ("b", 1)]))
+        try Violation("option", Wire.subscribe(id: 1, [("a", option)]), good: Wire.subscribe(id: 1, [("a", 2)]))
             .closesConnection()
+        try Violation(
+            "second option", Wire.subscribe(id: 1, [("a", 0), ("b", option)]),
+            good: Wire.subscribe(id: 1, [("a", 0), ("b", 1)])
+        )
+        .closesConnection()
     }
 
     @Test("[3.1.1 MQTT-3.8.4-1] SUBSCRIBE is answered with SUBACK", arguments: [0, 1, 2] as [UInt8])
@@ -33,7 +39,9 @@ import Testing
         #expect(try client.barrier().map(\.packetID) == ids)
     }
 
-    @Test("[3.1.1 MQTT-3.8.4-3] the same filter again replaces the subscription", arguments: [0, 1, 2] as [UInt8], [0, 1, 2] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.8.4-3] the same filter again replaces the subscription", arguments: [0, 1, 2] as [UInt8],
+        [0, 1, 2] as [UInt8])
     func replaced(first: UInt8, second: UInt8) throws {
         let talk = try Conversation(subscribing: first)
         try talk.subscriber.subscribe(talk.topic, second)
@@ -110,7 +118,9 @@ import Testing
         #expect(suback.reasonCodes == [UInt8](repeating: 1, count: count))
     }
 
-    @Test("[3.1.1 MQTT-3.8.4-6] a message is delivered at the smaller of its QoS and the granted one", arguments: [0, 1, 2] as [UInt8], [0, 1, 2] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.8.4-6] a message is delivered at the smaller of its QoS and the granted one",
+        arguments: [0, 1, 2] as [UInt8], [0, 1, 2] as [UInt8])
     func smaller(published: UInt8, granted: UInt8) throws {
         let talk = try Conversation(subscribing: granted)
         try talk.publisher.publish(talk.topic, "x", qos: published)
@@ -119,7 +129,9 @@ import Testing
         try talk.subscriber.expectQuiet()
     }
 
-    @Test("[3.1.1 MQTT-3.9.3-1] SUBACK's codes are in the order of the filters", arguments: [[0, 1, 2], [2, 1, 0], [1, 0, 2, 2, 0, 1]] as [[UInt8]])
+    @Test(
+        "[3.1.1 MQTT-3.9.3-1] SUBACK's codes are in the order of the filters",
+        arguments: [[0, 1, 2], [2, 1, 0], [1, 0, 2, 2, 0, 1]] as [[UInt8]])
     func codeOrder(options: [UInt8]) throws {
         let client = try RawClient.connected(to: .shared())
         let root = unique("f")
@@ -127,20 +139,28 @@ import Testing
         #expect(try client.expect(.suback).reasonCodes == options)
     }
 
-    @Test("[3.1.1 MQTT-3.9.3-2] SUBACK's codes are 0, 1, 2 or 80, for any filter", arguments: ["a", "+", "#", "/", "$SYS/x", "$share/g/a", "$CONTROL/x", "a//b", " "])
+    @Test(
+        "[3.1.1 MQTT-3.9.3-2] SUBACK's codes are 0, 1, 2 or 80, for any filter",
+        arguments: ["a", "+", "#", "/", "$SYS/x", "$share/g/a", "$CONTROL/x", "a//b", " "])
     func codeRange(filter: String) throws {
         let client = try RawClient.connected(to: .shared())
         client.send(Wire.subscribe(id: 1, [("\(filter)", 0), (filter, 1), (filter, 2)]))
         let suback = try #require(client.barrier().first { $0.kind == .suback })
-        #expect(suback.reasonCodes.count == 3 && zip(suback.reasonCodes, [0, 1, 2] as [UInt8]).allSatisfy { $0 == $1 || $0 == 0x80 })
+        #expect(
+            suback.reasonCodes.count == 3
+                && zip(suback.reasonCodes, [0, 1, 2] as [UInt8]).allSatisfy { $0 == $1 || $0 == 0x80 })
     }
 
-    @Test("[3.1.1 MQTT-4.7.1-2] # stands alone behind a slash, at the end", arguments: ["a#", "a/#/b", "#/a", "a/b#", "##", "a/##", "+#"])
+    @Test(
+        "[3.1.1 MQTT-4.7.1-2] # stands alone behind a slash, at the end",
+        arguments: ["a#", "a/#/b", "#/a", "a/b#", "##", "a/##", "+#"])
     func badMultiLevel(filter: String) throws {
         try refused(filter)
     }
 
-    @Test("[3.1.1 MQTT-4.7.1-2] # matches its parent and everything below", arguments: [("#", true), ("a/#", true), ("a/b/#", false), ("b/#", false)])
+    @Test(
+        "[3.1.1 MQTT-4.7.1-2] # matches its parent and everything below",
+        arguments: [("#", true), ("a/#", true), ("a/b/#", false), ("b/#", false)])
     func multiLevel(filter: String, matchesParent: Bool) throws {
         let talk = try Conversation()
         try talk.subscriber.subscribe(filter == "#" ? "\(talk.topic)/#" : "\(talk.topic)/\(filter)", 0)
@@ -156,12 +176,15 @@ import Testing
         try refused(filter)
     }
 
-    @Test("[3.1.1 MQTT-4.7.1-3] + matches one level, also an empty one", arguments: ["+", "+/b", "a/+", "+/+", "/+", "+/b/+"])
+    @Test(
+        "[3.1.1 MQTT-4.7.1-3] + matches one level, also an empty one",
+        arguments: ["+", "+/b", "a/+", "+/+", "/+", "+/b/+"])
     func singleLevel(filter: String) throws {
         let talk = try Conversation()
         try talk.subscriber.subscribe("\(talk.topic)/\(filter)", 0)
         let matches: [String: [String]] = [
-            "+": ["a", ""], "+/b": ["a/b", "/b"], "a/+": ["a/b", "a/"], "+/+": ["a/b", "/b", "a/"], "/+": ["/b"], "+/b/+": ["a/b/c"],
+            "+": ["a", ""], "+/b": ["a/b", "/b"], "a/+": ["a/b", "a/"], "+/+": ["a/b", "/b", "a/"], "/+": ["/b"],
+            "+/b/+": ["a/b/c"],
         ]
         for topic in ["a", "", "a/b", "/b", "a/", "a/b/c"] {
             talk.publisher.send(Wire.publish(topic: "\(talk.topic)/\(topic)", payload: topic))
@@ -169,7 +192,9 @@ import Testing
         #expect(try texts(talk.delivered()) == matches[filter])
     }
 
-    @Test("[3.1.1 MQTT-4.7.2-1] filters that begin with a wildcard do not match topics that begin with $", arguments: ["#", "+/x", "+/#", "+/+"])
+    @Test(
+        "[3.1.1 MQTT-4.7.2-1] filters that begin with a wildcard do not match topics that begin with $",
+        arguments: ["#", "+/x", "+/#", "+/+"])
     func dollar(filter: String) throws {
         let talk = try Conversation()
         let root = "$" + unique("d")

@@ -8,7 +8,9 @@ import Testing
         try Violation("no filter", [0xA2, 0x02, 0x00, 0x01], good: Wire.unsubscribe(id: 1, ["a"])).closesConnection()
     }
 
-    @Test("[3.1.1 MQTT-3.10.4-1] only the filter that is spelt the same is removed", arguments: ["b", "+", "", "#/", "B/#", "x/#", "b/#"])
+    @Test(
+        "[3.1.1 MQTT-3.10.4-1] only the filter that is spelt the same is removed",
+        arguments: ["b", "+", "", "#/", "B/#", "x/#", "b/#"])
     func exactly(other: String) throws {
         let talk = try Conversation()
         try talk.subscriber.subscribe("\(talk.topic)/#", 0)

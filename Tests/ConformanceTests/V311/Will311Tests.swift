@@ -37,7 +37,9 @@ import Testing
         #expect(try talk.delivered().isEmpty)
     }
 
-    @Test("[3.1.1 MQTT-3.1.2-9] the will has the QoS and the retain flag that were asked for", arguments: [0, 1, 2] as [UInt8], [false, true])
+    @Test(
+        "[3.1.1 MQTT-3.1.2-9] the will has the QoS and the retain flag that were asked for",
+        arguments: [0, 1, 2] as [UInt8], [false, true])
     func flags(qos: UInt8, retain: Bool) throws {
         let talk = try Conversation(subscribing: 2)
         let client = try RawClient.connected(
@@ -55,7 +57,8 @@ import Testing
     func fieldsMissing() throws {
         let id = unique("c")
         try Violation(
-            "no fields", Wire.connect(id: id, flags: 0x06), good: Wire.connect(id: id, will: .init(topic: "w", payload: ""))
+            "no fields", Wire.connect(id: id, flags: 0x06),
+            good: Wire.connect(id: id, will: .init(topic: "w", payload: ""))
         ).closesWithoutConnack()
     }
 
@@ -106,10 +109,13 @@ import Testing
         #expect(try texts(talk.delivered()) == ["last words"])
     }
 
-    @Test("[3.1.1 MQTT-3.1.2-13] will QoS bits without the will flag get no CONNACK", arguments: [0x08, 0x10, 0x18] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.1.2-13] will QoS bits without the will flag get no CONNACK",
+        arguments: [0x08, 0x10, 0x18] as [UInt8])
     func qosWithoutFlag(bits: UInt8) throws {
         let id = unique("c")
-        try Violation("QoS", Wire.connect(id: id, flags: 0x02 | bits), good: Wire.connect(id: id)).closesWithoutConnack()
+        try Violation("QoS", Wire.connect(id: id, flags: 0x02 | bits), good: Wire.connect(id: id))
+            .closesWithoutConnack()
     }
 
     @Test("[3.1.1 MQTT-3.1.2-14] will QoS 3 gets no CONNACK, 0 to 2 are accepted", arguments: [0, 1, 2] as [UInt8])
@@ -117,7 +123,8 @@ import Testing
         let id = unique("c")
         let will = Wire.Will(topic: id, payload: "", qos: lawful)
         try Violation(
-            "QoS 3", Wire.connect(id: id, will: will, flags: 0x1E | (lawful == 1 ? 0x20 : 0)), good: Wire.connect(id: id, will: will)
+            "QoS 3", Wire.connect(id: id, will: will, flags: 0x1E | (lawful == 1 ? 0x20 : 0)),
+            good: Wire.connect(id: id, will: will)
         ).closesWithoutConnack()
     }
 
@@ -140,7 +147,9 @@ import Testing
         #expect(try texts(late.barrier()) == ["kept"])
     }
 
-    @Test("[3.1.1 MQTT-3.1.2-17] a will with retain replaces what was retained; an empty one removes it", arguments: ["new", ""])
+    @Test(
+        "[3.1.1 MQTT-3.1.2-17] a will with retain replaces what was retained; an empty one removes it",
+        arguments: ["new", ""])
     func retained(payload: String) throws {
         let talk = try Conversation()
         try talk.publisher.publish(talk.topic, "old", retain: true)
@@ -151,13 +160,16 @@ import Testing
         #expect(try watch.expect(.publish).bytes == Wire.publish(topic: talk.topic, payload: payload))
         try talk.subscriber.subscribe(talk.topic, 0)
         let kept = try talk.subscriber.barrier()
-        #expect(kept.map(\.bytes) == (payload.isEmpty ? [] : [Wire.publish(topic: talk.topic, payload: payload, retain: true)]))
+        #expect(
+            kept.map(\.bytes)
+                == (payload.isEmpty ? [] : [Wire.publish(topic: talk.topic, payload: payload, retain: true)]))
     }
 
     @Test("[3.1.1 MQTT-3.14.4-3] DISCONNECT takes the will back", arguments: [0, 1, 2] as [UInt8])
     func takenBack(qos: UInt8) throws {
         let talk = try Conversation(subscribing: 2)
-        let client = try RawClient.connected(to: .shared(), will: .init(topic: talk.topic, payload: "no", qos: qos, retain: true))
+        let client = try RawClient.connected(
+            to: .shared(), will: .init(topic: talk.topic, payload: "no", qos: qos, retain: true))
         try client.disconnect()
         #expect(try talk.delivered().isEmpty)
         let late = try RawClient.connected(to: .shared())
@@ -174,7 +186,9 @@ import Testing
         #expect(try talk.delivered().isEmpty)
     }
 
-    @Test("[3.1.1 MQTT-3.14.1-1] DISCONNECT with flag bits is no DISCONNECT: the will is published", arguments: [0xE1, 0xE2, 0xE8] as [UInt8])
+    @Test(
+        "[3.1.1 MQTT-3.14.1-1] DISCONNECT with flag bits is no DISCONNECT: the will is published",
+        arguments: [0xE1, 0xE2, 0xE8] as [UInt8])
     func disconnectFlags(first: UInt8) throws {
         let talk = try Conversation(subscribing: 1)
         let client = try RawClient.connected(to: .shared(), will: .init(topic: talk.topic, payload: "gone"))
