@@ -29,6 +29,7 @@ extension RawClient {
         guard connack.reasonCode == 0 else {
             throw Mismatch(.unexpected, "the broker refused the connection: \(connack)", file, line)
         }
+        self.connack = connack
         return connack
     }
 

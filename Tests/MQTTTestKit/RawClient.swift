@@ -20,6 +20,8 @@ package final class RawClient {
     package var version: UInt8
     /// Milliseconds that one receive may take.
     package var deadlineMilliseconds: Int
+    /// What the broker said to the last accepted `connect`.
+    package internal(set) var connack: ReceivedPacket?
     private var descriptor: Int32
     private var unread: [UInt8] = []
     /// Packets already taken from `unread` by a step that looked for another one; they come next.
