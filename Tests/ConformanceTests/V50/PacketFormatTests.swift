@@ -60,7 +60,10 @@ import Testing
     func reservedFlags(packet: [UInt8]) throws {
         let client = try RawClient.v5(.shared())
         client.send(packet)
-        try client.expectDisconnect(0x81)
+        let isIgnored = [4, 5, 7, 12].contains(packet[0] >> 4)
+        try withKnownDifference(.mosquitto, "flags of PUBACK, PUBREC, PUBCOMP and PINGREQ are ignored", when: isIgnored) {
+            try client.expectDisconnect(0x81)
+        }
     }
 
     @Test("[5.0 MQTT-2.1.3-1] CONNECT with a flag in its first byte is refused", arguments: [0x11, 0x12, 0x14, 0x18] as [UInt8])
@@ -98,7 +101,10 @@ import Testing
     func foreignTypes(first: UInt8) throws {
         let client = try RawClient.v5(.shared())
         client.send([first, 0x04, 0, 1, 0, 0])
-        try client.expectDisconnect(0x81, 0x82)
+        let isIgnored = [0x90, 0xB0, 0xD0].contains(first)
+        try withKnownDifference(.mosquitto, "SUBACK, UNSUBACK and PINGRESP are ignored", when: isIgnored) {
+            try client.expectDisconnect(0x81, 0x82)
+        }
     }
 
     @Test("[5.0 MQTT-2.2.1-2] a QoS 0 PUBLISH has no packet id, in either direction")

@@ -1,3 +1,4 @@
+import Glibc
 import MQTTTestKit
 import Testing
 
@@ -65,6 +66,17 @@ extension RawClient {
         return connack
     }
 
+    /// The CONNECT that was sent is accepted, and the connection works.
+    @discardableResult
+    func expectAccepted(file: StaticString = #fileID, line: UInt = #line) throws -> ReceivedPacket {
+        let connack = try expect(.connack, file: file, line: line)
+        guard connack.bytes.first == 0x20, connack.reasonCode == 0 else {
+            throw Mismatch(.unexpected, "the broker refused the connection: \(connack)", file, line)
+        }
+        try expectQuiet(file: file, line: line)
+        return connack
+    }
+
     /// Nothing was sent to this client, and nothing is on its way. Two round trips and a short silence between, because
     /// what another connection caused may reach this one a moment later.
     func expectNoMessage(file: StaticString = #fileID, line: UInt = #line) throws {
@@ -107,3 +119,6 @@ func seconds(_ body: () throws -> Void) rethrows -> Double {
 func hex(_ bytes: [UInt8]) -> String {
     bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined(separator: " ")
 }
+
+/// Lets real time pass, for rules that speak of seconds.
+func pause(milliseconds: UInt32) { usleep(milliseconds * 1_000) }
