@@ -10,6 +10,7 @@ extension Property {
     package static func authenticationMethod(_ name: String) -> Property { .string(0x15, name) }
     package static func authenticationData(_ bytes: [UInt8]) -> Property { .binary(0x16, bytes) }
     package static func requestProblemInformation(_ value: UInt8) -> Property { .byte(0x17, value) }
+    package static func requestResponseInformation(_ value: UInt8) -> Property { .byte(0x19, value) }
     package static func willDelayInterval(_ seconds: UInt32) -> Property { .u32(0x18, seconds) }
     package static func reasonString(_ text: String) -> Property { .string(0x1F, text) }
     package static func receiveMaximum(_ value: UInt16) -> Property { .u16(0x21, value) }

@@ -49,7 +49,7 @@ import Testing
         let right: [[UInt8]] = [
             Wire.puback(1), Wire.pubrec(1), Wire.pubrel(1), Wire.pubcomp(1),
             Wire.subscribe(id: 1, [("t", 0)], properties: []), Wire.unsubscribe(id: 1, ["t"], properties: []),
-            Wire.pingreq, Wire.disconnect, Wire.auth(reason: 0x19, properties: [.string(0x15, "m")]),
+            Wire.pingreq, Wire.disconnect, Wire.auth(reason: 0x19, properties: [.authenticationMethod("m")]),
         ]
         return right.flatMap { bytes in
             (0..<4).map { bit in [bytes[0] ^ (1 << bit)] + bytes.dropFirst() }

@@ -2,24 +2,6 @@ import Glibc
 import MQTTTestKit
 import Testing
 
-/// The properties of 5.0 §2.2.2.2 by the names the standard gives them.
-extension Property {
-    static func payloadFormat(_ value: UInt8) -> Property { .byte(0x01, value) }
-    static func messageExpiry(_ seconds: UInt32) -> Property { .u32(0x02, seconds) }
-    static func contentType(_ text: String) -> Property { .string(0x03, text) }
-    static func responseTopic(_ text: String) -> Property { .string(0x08, text) }
-    static func correlation(_ data: [UInt8]) -> Property { .binary(0x09, data) }
-    static func subscriptionID(_ id: Int) -> Property { .varint(0x0B, id) }
-    static func sessionExpiry(_ seconds: UInt32) -> Property { .u32(0x11, seconds) }
-    static func requestProblemInformation(_ value: UInt8) -> Property { .byte(0x17, value) }
-    static func willDelay(_ seconds: UInt32) -> Property { .u32(0x18, seconds) }
-    static func requestResponseInformation(_ value: UInt8) -> Property { .byte(0x19, value) }
-    static func receiveMaximum(_ messages: UInt16) -> Property { .u16(0x21, messages) }
-    static func topicAliasMaximum(_ value: UInt16) -> Property { .u16(0x22, value) }
-    static func topicAlias(_ value: UInt16) -> Property { .u16(0x23, value) }
-    static func maximumPacketSize(_ bytes: UInt32) -> Property { .u32(0x27, bytes) }
-}
-
 extension RawClient {
     /// A 5.0 client the broker has accepted; its answer is in `connack`. Keep alive is off unless asked for.
     static func v5(

@@ -8,7 +8,7 @@ import Testing
         arguments: [
             Wire.pingreq, Wire.disconnect, Wire.subscribe(id: 1, [("t", 0)], properties: []),
             Wire.unsubscribe(id: 1, ["t"], properties: []), Wire.publish(topic: "t", payload: "", qos: 1, id: 1, properties: []),
-            Wire.puback(1), Wire.pubrel(1), Wire.auth(reason: 0x18, properties: [.string(0x15, "m")]),
+            Wire.puback(1), Wire.pubrel(1), Wire.auth(reason: 0x18, properties: [.authenticationMethod("m")]),
         ])
     func connectComesFirst(packet: [UInt8]) throws {
         // No DISCONNECT either: a server may not send one before its CONNACK (5.0 §3.14).
@@ -159,7 +159,7 @@ import Testing
         try client.connect(
             id: id, version: 5,
             will: .init(topic: topic, payload: "last words", qos: 1, properties: [.contentType("text"), .user("a", "b")]),
-            user: "user", password: "secret", properties: [.sessionExpiry(60)])
+            user: "user", password: "secret", properties: [.sessionExpiryInterval(60)])
         client.close()
         let will = try watcher.expectMessage(topic, "last words", qos: 1)
         #expect(will.properties == [.contentType("text"), .user("a", "b")])

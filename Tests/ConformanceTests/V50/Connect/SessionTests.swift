@@ -5,7 +5,7 @@ import Testing
 @Suite("V50 sessions", .blocking) struct V50SessionTests {
     /// Leaves a session behind that ends in a minute, subscribed to `topic` at QoS 1, with one message waiting.
     static func leaveSession(_ id: String, _ topic: String, _ broker: BrokerProcess) throws {
-        let client = try RawClient.v5(broker, id: id, [.sessionExpiry(60)])
+        let client = try RawClient.v5(broker, id: id, [.sessionExpiryInterval(60)])
         try client.subscribe(topic, 1)
         try client.disconnect()
         try RawClient.v5(broker).publish(topic, "waiting", qos: 1)
@@ -16,7 +16,7 @@ import Testing
         let broker = try BrokerProcess.shared()
         let (id, topic) = (unique("c"), unique("t"))
         try Self.leaveSession(id, topic, broker)
-        let client = try RawClient.v5(broker, id: id, clean: true, [.sessionExpiry(60)])
+        let client = try RawClient.v5(broker, id: id, clean: true, [.sessionExpiryInterval(60)])
         #expect(client.connack?.connackFlags == 0)
         try RawClient.v5(broker).publish(topic, "later", qos: 1)
         try client.expectNoMessage()
@@ -67,7 +67,7 @@ import Testing
         let (id, topic) = (unique("c"), unique("t"))
         if row.stored { try Self.leaveSession(id, topic, broker) }
         let resumes = row.stored && !row.clean
-        let client = try RawClient.v5(broker, id: id, clean: row.clean, row.expiry.map { [.sessionExpiry($0)] } ?? [])
+        let client = try RawClient.v5(broker, id: id, clean: row.clean, row.expiry.map { [.sessionExpiryInterval($0)] } ?? [])
         #expect(client.connack?.connackFlags == (resumes ? 1 : 0))
         if resumes { try client.expectMessage(topic, "waiting", qos: 1) }
         try RawClient.v5(broker).publish(topic, "live", qos: 1)
@@ -85,7 +85,7 @@ import Testing
         let broker = try BrokerProcess.shared()
         for (expiry, present) in [(60, 1), (0, 0)] as [(UInt32, UInt8)] {
             let id = unique("c")
-            try RawClient.v5(broker, id: id, [.sessionExpiry(expiry)]).disconnect()
+            try RawClient.v5(broker, id: id, [.sessionExpiryInterval(expiry)]).disconnect()
             let client = try RawClient.v5(broker, id: id, clean: false)
             #expect(client.connack?.connackFlags == present)
         }
@@ -96,7 +96,7 @@ import Testing
         let broker = try BrokerProcess.shared()
         let (short, long, topic) = (unique("c"), unique("c"), unique("t"))
         for (id, expiry) in [(short, 1), (long, 4)] as [(String, UInt32)] {
-            let client = try RawClient.v5(broker, id: id, [.sessionExpiry(expiry)])
+            let client = try RawClient.v5(broker, id: id, [.sessionExpiryInterval(expiry)])
             try client.subscribe(topic, 1)
             pause(milliseconds: 1_200)
             try client.expectQuiet()
@@ -112,18 +112,18 @@ import Testing
     func newestExpiry() throws {
         let broker = try BrokerProcess.shared()
         let id = unique("c")
-        func connect(_ expiry: UInt32) throws -> RawClient { try .v5(broker, id: id, clean: false, [.sessionExpiry(expiry)]) }
+        func connect(_ expiry: UInt32) throws -> RawClient { try .v5(broker, id: id, clean: false, [.sessionExpiryInterval(expiry)]) }
         try connect(60).disconnect()
         let second = try connect(0)
         #expect(second.connack?.connackFlags == 1)
         try second.disconnect()
         let third = try connect(60)
         #expect(third.connack?.connackFlags == 0)
-        third.send(Wire.disconnect(reason: 0, properties: [.sessionExpiry(0)]))
+        third.send(Wire.disconnect(reason: 0, properties: [.sessionExpiryInterval(0)]))
         try third.expectClosed()
         let fourth = try connect(1)
         #expect(fourth.connack?.connackFlags == 0)
-        fourth.send(Wire.disconnect(reason: 0, properties: [.sessionExpiry(60)]))
+        fourth.send(Wire.disconnect(reason: 0, properties: [.sessionExpiryInterval(60)]))
         try fourth.expectClosed()
         pause(milliseconds: 2_200)
         #expect(try connect(0).connack?.connackFlags == 1)
@@ -136,7 +136,7 @@ import Testing
         let watcher = try RawClient.v5(broker)
         try watcher.subscribe(topic, 0)
         let client = try RawClient.v5(broker, will: .init(topic: topic, payload: "gone"))
-        client.send(Wire.disconnect(reason: 0, properties: [.sessionExpiry(5)]))
+        client.send(Wire.disconnect(reason: 0, properties: [.sessionExpiryInterval(5)]))
         try client.expectDisconnect(0x82)
         try watcher.expectMessage(topic, "gone")
     }
@@ -163,7 +163,7 @@ import Testing
     func canonicalEquivalence() throws {
         let broker = try BrokerProcess.shared()
         let base = unique("c")
-        try RawClient.v5(broker, id: base + "\u{E9}", [.sessionExpiry(60)]).disconnect()
+        try RawClient.v5(broker, id: base + "\u{E9}", [.sessionExpiryInterval(60)]).disconnect()
         #expect(try RawClient.v5(broker, id: base + "e\u{301}", clean: false).connack?.connackFlags == 0)
         #expect(try RawClient.v5(broker, id: base + "\u{E9}", clean: false).connack?.connackFlags == 1)
     }
@@ -174,9 +174,9 @@ import Testing
     func takeover(clean: Bool) throws {
         let broker = try BrokerProcess.shared()
         let (id, topic) = (unique("c"), unique("t"))
-        let first = try RawClient.v5(broker, id: id, [.sessionExpiry(60)])
+        let first = try RawClient.v5(broker, id: id, [.sessionExpiryInterval(60)])
         try first.subscribe(topic, 1)
-        let second = try RawClient.v5(broker, id: id, clean: clean, [.sessionExpiry(60)])
+        let second = try RawClient.v5(broker, id: id, clean: clean, [.sessionExpiryInterval(60)])
         try first.expectDisconnect(0x8E)
         #expect(second.connack?.connackFlags == (clean ? 0 : 1))
         try RawClient.v5(broker).publish(topic, "x", qos: 1)
@@ -216,11 +216,11 @@ import Testing
     func cleanStartAtTakeover() throws {
         let broker = try BrokerProcess.shared()
         let (id, topic) = (unique("c"), unique("t"))
-        let first = try RawClient.v5(broker, id: id, [.sessionExpiry(60)])
+        let first = try RawClient.v5(broker, id: id, [.sessionExpiryInterval(60)])
         try first.subscribe(topic, 0)
-        let second = try RawClient.v5(broker, id: id, clean: false, [.sessionExpiry(60)])
+        let second = try RawClient.v5(broker, id: id, clean: false, [.sessionExpiryInterval(60)])
         #expect(second.connack?.connackFlags == 1)
-        let third = try RawClient.v5(broker, id: id, clean: true, [.sessionExpiry(60)])
+        let third = try RawClient.v5(broker, id: id, clean: true, [.sessionExpiryInterval(60)])
         #expect(third.connack?.connackFlags == 0)
         try RawClient.v5(broker).publish(topic, "x", qos: 1)
         try third.expectNoMessage()

@@ -47,7 +47,7 @@ import Testing
     @Test("[5.0 MQTT-3.1.2-8] the will comes when its delay has passed, not before")
     func delay() throws {
         let scene = try Scene()
-        let client = try scene.client([.willDelay(2)], [.sessionExpiry(60)])
+        let client = try scene.client([.willDelayInterval(2)], [.sessionExpiryInterval(60)])
         client.close()
         let waited = try seconds { try scene.watcher.expectMessage(scene.topic, "gone", withinMilliseconds: 5_000) }
         #expect(waited > 1.5)
@@ -86,7 +86,7 @@ import Testing
     @Test("[5.0 facts] a session that ends with its link sends the will at once, whatever the delay")
     func sessionEndsFirst() throws {
         let scene = try Scene()
-        try scene.client([.willDelay(60)]).close()
+        try scene.client([.willDelayInterval(60)]).close()
         try withKnownDifference(.mosquitto, "the delay is waited for after the session has ended") {
             try scene.watcher.expectMessage(scene.topic, "gone", withinMilliseconds: 1_500)
         }
@@ -95,16 +95,16 @@ import Testing
     @Test("[5.0 facts] a will whose delay is longer than its session comes at the session's end")
     func sessionEndsWithinDelay() throws {
         let scene = try Scene()
-        try scene.client([.willDelay(60)], [.sessionExpiry(1)]).close()
+        try scene.client([.willDelayInterval(60)], [.sessionExpiryInterval(1)]).close()
         let waited = try seconds { try scene.watcher.expectMessage(scene.topic, "gone", withinMilliseconds: 5_000) }
         #expect(waited > 0.7)
     }
 
     @Test("[5.0 facts] without a delay the will comes at once, however long the session lives")
     func noDelay() throws {
-        for will: [Property] in [[], [.willDelay(0)]] {
+        for will: [Property] in [[], [.willDelayInterval(0)]] {
             let scene = try Scene()
-            try scene.client(will, [.sessionExpiry(60)]).close()
+            try scene.client(will, [.sessionExpiryInterval(60)]).close()
             try scene.watcher.expectMessage(scene.topic, "gone", withinMilliseconds: 1_500)
         }
     }
@@ -112,9 +112,9 @@ import Testing
     @Test("[5.0 MQTT-3.1.3-9] a client that comes back within the delay cancels its will")
     func resumeCancels() throws {
         let scene = try Scene()
-        try scene.client([.willDelay(1)], [.sessionExpiry(60)]).close()
+        try scene.client([.willDelayInterval(1)], [.sessionExpiryInterval(60)]).close()
         pause(milliseconds: 100)
-        let back = try RawClient.v5(scene.broker, id: scene.id, clean: false, [.sessionExpiry(60)])
+        let back = try RawClient.v5(scene.broker, id: scene.id, clean: false, [.sessionExpiryInterval(60)])
         #expect(back.connack?.sessionPresent == true)
         try scene.watcher.expectNothing(forMilliseconds: 2_300)
         // It had no will this time, so nothing is due either.
@@ -125,7 +125,7 @@ import Testing
     @Test("[5.0 MQTT-3.1.3-9] coming back too late cancels nothing")
     func resumeTooLate() throws {
         let scene = try Scene()
-        try scene.client([.willDelay(1)], [.sessionExpiry(60)]).close()
+        try scene.client([.willDelayInterval(1)], [.sessionExpiryInterval(60)]).close()
         try scene.watcher.expectMessage(scene.topic, "gone", withinMilliseconds: 4_000)
         _ = try RawClient.v5(scene.broker, id: scene.id, clean: false)
         try scene.watcher.expectNoMessage()
@@ -134,7 +134,7 @@ import Testing
     @Test("[5.0 facts] a Clean Start while a delayed will is pending ends the session, so the will is sent")
     func cleanStartSends() throws {
         let scene = try Scene()
-        try scene.client([.willDelay(60)], [.sessionExpiry(60)]).close()
+        try scene.client([.willDelayInterval(60)], [.sessionExpiryInterval(60)]).close()
         pause(milliseconds: 100)
         _ = try RawClient.v5(scene.broker, id: scene.id, clean: true)
         try withKnownDifference(.mosquitto, "a Clean Start within the delay drops the will") {
@@ -145,9 +145,9 @@ import Testing
     @Test("[5.0 MQTT-3.1.2-10] a will that was published is forgotten")
     func onlyOnce() throws {
         let scene = try Scene()
-        try scene.client([], [.sessionExpiry(60)]).close()
+        try scene.client([], [.sessionExpiryInterval(60)]).close()
         try scene.watcher.expectMessage(scene.topic, "gone")
-        try RawClient.v5(scene.broker, id: scene.id, clean: false, [.sessionExpiry(60)]).close()
+        try RawClient.v5(scene.broker, id: scene.id, clean: false, [.sessionExpiryInterval(60)]).close()
         try scene.watcher.expectNoMessage()
         try RawClient.v5(scene.broker, id: scene.id, clean: true).close()
         try scene.watcher.expectNoMessage()
@@ -156,7 +156,7 @@ import Testing
     @Test("[5.0 MQTT-3.1.2-10] DISCONNECT 00 forgets a will with a delay, also for later connections")
     func forgottenByDisconnect() throws {
         let scene = try Scene()
-        try scene.client([.willDelay(1)], [.sessionExpiry(60)]).disconnect()
+        try scene.client([.willDelayInterval(1)], [.sessionExpiryInterval(60)]).disconnect()
         try RawClient.v5(scene.broker, id: scene.id, clean: false).close()
         try scene.watcher.expectNothing(forMilliseconds: 1_500)
         try scene.watcher.expectNoMessage()
@@ -174,7 +174,7 @@ import Testing
     @Test("[5.0 facts] takeover publishes a will without delay, even if the session goes on", arguments: [true, false])
     func takeover(clean: Bool) throws {
         let scene = try Scene()
-        let first = try scene.client([], [.sessionExpiry(60)])
+        let first = try scene.client([], [.sessionExpiryInterval(60)])
         let second = try RawClient.v5(scene.broker, id: scene.id, clean: clean)
         try first.expectDisconnect(0x8E)
         try withKnownDifference(.mosquitto, "a takeover that resumes drops the will", when: !clean) {
@@ -186,8 +186,8 @@ import Testing
     @Test("[5.0 facts] takeover with Clean Start 0 cancels a delayed will, with Clean Start 1 publishes it")
     func takeoverWithDelay() throws {
         let scene = try Scene()
-        let first = try scene.client([.willDelay(1)], [.sessionExpiry(60)])
-        let second = try scene.client([.willDelay(60)], payload: "second", clean: false, [.sessionExpiry(60)])
+        let first = try scene.client([.willDelayInterval(1)], [.sessionExpiryInterval(60)])
+        let second = try scene.client([.willDelayInterval(60)], payload: "second", clean: false, [.sessionExpiryInterval(60)])
         try first.expectDisconnect(0x8E)
         try scene.watcher.expectNothing(forMilliseconds: 2_300)
         _ = try RawClient.v5(scene.broker, id: scene.id, clean: true)
@@ -200,7 +200,7 @@ import Testing
     @Test("[5.0 facts] a client's new CONNECT replaces its will")
     func replaced() throws {
         let scene = try Scene()
-        try scene.client([.willDelay(60)], payload: "old", [.sessionExpiry(60)]).close()
+        try scene.client([.willDelayInterval(60)], payload: "old", [.sessionExpiryInterval(60)]).close()
         pause(milliseconds: 50)
         try scene.client(payload: "new", clean: false).close()
         try scene.watcher.expectMessage(scene.topic, "new")
@@ -257,9 +257,9 @@ import Testing
     func otherProperties() throws {
         let scene = try Scene()
         let properties: [Property] = [
-            .payloadFormat(1), .contentType("text/plain"), .responseTopic("answers/here"), .correlation([0, 1, 0xFF]),
+            .payloadFormatIndicator(1), .contentType("text/plain"), .responseTopic("answers/here"), .correlationData([0, 1, 0xFF]),
         ]
-        try scene.client([.willDelay(0)] + properties + [.messageExpiry(50)]).close()
+        try scene.client([.willDelayInterval(0)] + properties + [.messageExpiryInterval(50)]).close()
         let will = try scene.watcher.expectMessage(scene.topic, "gone")
         #expect(will.properties.count == 5)
         for property in properties { #expect(will.properties.contains(property)) }
