@@ -236,6 +236,20 @@ package final class RawClient {
         }
     }
 
+    /// Exactly `count` packets come: waits for each of them, and then for the answer to a PINGREQ. Better than `barrier`
+    /// where something must come, for a broker may well answer PINGREQ first.
+    package func packets(
+        _ count: Int, file: StaticString = #fileID, line: UInt = #line
+    ) throws -> [ReceivedPacket] {
+        var packets: [ReceivedPacket] = []
+        for _ in 0..<count { packets.append(try receive(file: file, line: line)) }
+        let surplus = try barrier(file: file, line: line)
+        guard surplus.isEmpty else {
+            throw Mismatch(.unexpected, "expected no more than \(packets), received \(surplus)", file, line)
+        }
+        return packets
+    }
+
     /// The connection is open and nothing is waiting to be read.
     package func expectQuiet(file: StaticString = #fileID, line: UInt = #line) throws {
         let packets = try barrier(file: file, line: line)

@@ -258,6 +258,21 @@ import Testing
         #expect(rest.first { $0.kind == .publish }?.payloadText == "slow")
     }
 
+    /// Remaining lengths at which one more byte is needed, and a packet that no socket buffer takes whole.
+    @Test(
+        "[3.1.1 MQTT-7.1.1-1] packets of any size arrive unchanged",
+        arguments: [0, 127, 128, 16_383, 16_384, 1_500_000], [0, 1] as [UInt8])
+    func sizes(remainingLength: Int, qos: UInt8) throws {
+        let talk = try Conversation(subscribing: qos)
+        let header = 2 + talk.topic.utf8.count + (qos > 0 ? 2 : 0)
+        let payload = (0..<max(0, remainingLength - header)).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+        talk.publisher.send(Wire.publish(topic: Array(talk.topic.utf8), payload: payload, qos: qos, id: 1))
+        if qos == 1 { try talk.publisher.expect(Wire.puback(1)) }
+        let packet = try talk.subscriber.receivePublish()
+        #expect(packet.payload == payload && packet.body.count == max(remainingLength, header))
+        try talk.subscriber.expectQuiet()
+    }
+
     @Test("[3.1.1 MQTT-7.1.1-1] many packets in one segment are all answered, in order")
     func pipelined() throws {
         let client = try RawClient(.shared())

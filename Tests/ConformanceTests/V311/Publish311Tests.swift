@@ -101,11 +101,11 @@ import Testing
         talk.publisher.send(Wire.publish(topic: talk.topic, payload: ""))
         try talk.publisher.expectQuiet()
         talk.publisher.send(Wire.publish(topic: talk.topic, payload: "", qos: 1, id: 10))
-        #expect(try talk.publisher.barrier().map(\.bytes) == [Wire.puback(10)])
+        #expect(try talk.publisher.packets(1).map(\.bytes) == [Wire.puback(10)])
         talk.publisher.send(Wire.publish(topic: talk.topic, payload: "", qos: 2, id: 11))
-        #expect(try talk.publisher.barrier().map(\.bytes) == [Wire.pubrec(11)])
+        #expect(try talk.publisher.packets(1).map(\.bytes) == [Wire.pubrec(11)])
         talk.publisher.send(Wire.pubrel(11))
-        #expect(try talk.publisher.barrier().map(\.bytes) == [Wire.pubcomp(11)])
+        #expect(try talk.publisher.packets(1).map(\.bytes) == [Wire.pubcomp(11)])
     }
 
     @Test(
@@ -211,7 +211,7 @@ import Testing
         talk.subscriber.close()
         for _ in 1...2 {
             let again = try talk.reconnected()
-            #expect(try again.barrier().map(\.bytes) == [Wire.pubrel(id)])
+            #expect(try again.packets(1).map(\.bytes) == [Wire.pubrel(id)])
             again.close()
         }
         let last = try talk.reconnected()
@@ -240,6 +240,52 @@ import Testing
                 try talk.subscriber.expectQuiet()
             }
         }
+    }
+
+    @Test("[3.1.1 MQTT-4.3.3-1] only PUBREC moves a QoS 2 message on", arguments: [0x40, 0x70] as [UInt8])
+    func wrongAcknowledgement(first: UInt8) throws {
+        let talk = try Conversation(subscribing: 2, cleanStart: false)
+        try talk.publisher.publish(talk.topic, "2", qos: 2)
+        let id = try #require(talk.subscriber.expect(.publish).packetID)
+        // Whether the broker ignores this or hangs up, the message is not finished.
+        talk.subscriber.send(Wire.packet(first, Wire.u16(id)))
+        _ = try? talk.subscriber.barrier()
+        talk.subscriber.close()
+        let again = try talk.reconnected()
+        let packet = try again.receivePublish()
+        #expect(packet.packetID == id && packet.dup && packet.payloadText == "2")
+        try again.expectQuiet()
+    }
+
+    @Test("[3.1.1 MQTT-4.3.2-1] a PUBREC does not finish a QoS 1 message")
+    func wrongAcknowledgementAtQoS1() throws {
+        let talk = try Conversation(subscribing: 1, cleanStart: false)
+        try talk.publisher.publish(talk.topic, "1", qos: 1)
+        let id = try #require(talk.subscriber.expect(.publish).packetID)
+        talk.subscriber.send(Wire.pubrec(id))
+        _ = try? talk.subscriber.barrier()
+        talk.subscriber.close()
+        let packet = try talk.reconnected().expect(.publish)
+        #expect(packet.packetID == id && packet.dup)
+    }
+
+    @Test(
+        "[3.1.1 MQTT-4.3.3-2] ids of both directions are independent: one client, one id, two messages",
+        arguments: [1, 2] as [UInt8])
+    func bothDirections(qos: UInt8) throws {
+        let talk = try Conversation(subscribing: 2)
+        try talk.publisher.publish(talk.topic, "to the client", qos: 2)
+        let id = try #require(talk.subscriber.expect(.publish).packetID)
+        talk.subscriber.send(Wire.publish(topic: talk.topic + "/back", payload: "from the client", qos: qos, id: id))
+        try talk.subscriber.expect(qos == 1 ? Wire.puback(id) : Wire.pubrec(id))
+        talk.subscriber.send(Wire.pubrec(id))
+        try talk.subscriber.expect(Wire.pubrel(id))
+        if qos == 2 {
+            talk.subscriber.send(Wire.pubrel(id))
+            try talk.subscriber.expect(Wire.pubcomp(id))
+        }
+        talk.subscriber.send(Wire.pubcomp(id))
+        try talk.subscriber.expectQuiet()
     }
 
     @Test("[3.1.1 MQTT-4.3.3-2] PUBREL is answered with PUBCOMP each time it comes")

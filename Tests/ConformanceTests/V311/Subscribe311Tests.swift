@@ -27,7 +27,7 @@ import Testing
         let filter = unique("f")
         for _ in 1...2 {
             client.send(Wire.subscribe(id: 7, [(filter, qos)]))
-            #expect(try client.barrier().map(\.bytes) == [[0x90, 0x03, 0x00, 0x07, qos]])
+            #expect(try client.packets(1).map(\.bytes) == [[0x90, 0x03, 0x00, 0x07, qos]])
         }
     }
 
@@ -36,7 +36,7 @@ import Testing
         let client = try RawClient.connected(to: .shared())
         let ids: [UInt16] = [3, 1, 65_535, 2, 256]
         client.send(ids.flatMap { Wire.subscribe(id: $0, [("f\($0)", 0)]) })
-        #expect(try client.barrier().map(\.packetID) == ids)
+        #expect(try client.packets(ids.count).map(\.packetID) == ids)
     }
 
     @Test(
@@ -90,7 +90,7 @@ import Testing
         let talk = try Conversation()
         let filters = (0..<30).map { ("\(talk.topic)/\($0)", UInt8($0 % 3)) }
         talk.subscriber.send(Wire.subscribe(id: 77, filters))
-        let answers = try talk.subscriber.barrier()
+        let answers = try talk.subscriber.packets(1)
         #expect(answers.map(\.bytes) == [Wire.packet(0x90, [0, 77] + filters.map(\.1))])
         for (topic, qos) in filters {
             try talk.publisher.publish(topic, topic, qos: 2)
@@ -145,7 +145,7 @@ import Testing
     func codeRange(filter: String) throws {
         let client = try RawClient.connected(to: .shared())
         client.send(Wire.subscribe(id: 1, [("\(filter)", 0), (filter, 1), (filter, 2)]))
-        let suback = try #require(client.barrier().first { $0.kind == .suback })
+        let suback = try client.receive { $0.kind == .suback }
         #expect(
             suback.reasonCodes.count == 3
                 && zip(suback.reasonCodes, [0, 1, 2] as [UInt8]).allSatisfy { $0 == $1 || $0 == 0x80 })
@@ -205,7 +205,7 @@ import Testing
         let explicit = try RawClient.connected(to: .shared())
         for (id, named) in ["\(root)/#", "\(root)/+", "\(root)/x"].enumerated() {
             explicit.send(Wire.subscribe(id: UInt16(id + 1), [(named, 0)]))
-            #expect(try texts(explicit.barrier().filter { $0.kind == .publish }) == ["kept"])
+            #expect(try texts(explicit.packets(2).filter { $0.kind == .publish }) == ["kept"])
         }
         try talk.publisher.publish("\(root)/x", "", retain: true)
     }
