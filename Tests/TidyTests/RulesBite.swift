@@ -210,6 +210,8 @@ struct RulesBite {
         #expect(Shape.checkWidth(SourceFile(path: "x", text: String(repeating: "é", count: 140))).isEmpty)
         #expect(
             Shape.checkWidth(SourceFile(path: "x", text: "\n" + String(repeating: "é", count: 141))).map(\.line) == [2])
+        let title = "[5.0 MQTT-3.1.2-1] " + String(repeating: "é", count: 141)
+        #expect(Shape.checkWidth(SourceFile(path: "x", text: "@Test(\"\(title)\")\n@Test(\n    \"\(title)\")")).isEmpty)
     }
 
     @Test(

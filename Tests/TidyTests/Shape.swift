@@ -28,9 +28,10 @@ enum Shape {
             : []
     }
 
+    /// The title of a test is one string and may be as long as the rule it quotes.
     static func checkWidth(_ file: SourceFile) -> [Finding] {
         file.lines.enumerated().compactMap { index, line in
-            line.count > columnsMax
+            line.count > columnsMax && line.firstMatch(of: /@Test\("|^\s*"\[/) == nil
                 ? Finding(file.path, line: index + 1, "\(line.count) characters of at most \(columnsMax)") : nil
         }
     }
