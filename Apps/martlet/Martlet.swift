@@ -2,5 +2,13 @@ import ArgumentParser
 
 @main
 struct Martlet: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "martlet", abstract: "The MQTT platform in Swift.")
+    static let configuration = CommandConfiguration(
+        commandName: "martlet",
+        abstract: "The MQTT platform in Swift.",
+        discussion: """
+            Start a broker on this machine:      martlet broker
+            With your mosquitto.conf:            martlet broker -c /etc/mosquitto/mosquitto.conf
+            Only check the configuration:        martlet broker -c FILE --test-config
+            """,
+        subcommands: [BrokerCommand.self])
 }

@@ -65,6 +65,8 @@ final class SessionDetails {
     /// The will waits for this moment, in milliseconds. §3.1.3.2.2
     var willDueAt: Int64?
     var storage: SessionStorage?
+    /// QoS 2 messages whose identifiers are being kept: others wait behind them, so that order holds.
+    var sending = 0
     /// Messages on their way into the log.
     var arriving = 0
     /// Retained messages still to be sent for new subscriptions, in the order of subscribing.

@@ -1,15 +1,15 @@
 /// Which lines the log wants, so that the rest costs nothing.
-package struct LogTypes: OptionSet, Sendable {
+package struct LogInterest: OptionSet, Sendable {
     package let rawValue: UInt16
     package init(rawValue: UInt16) { self.rawValue = rawValue }
 
-    package static let error = LogTypes(rawValue: 1)
-    package static let warning = LogTypes(rawValue: 2)
-    package static let notice = LogTypes(rawValue: 4)
-    package static let information = LogTypes(rawValue: 8)
-    package static let debug = LogTypes(rawValue: 16)
-    package static let subscribe = LogTypes(rawValue: 32)
-    package static let unsubscribe = LogTypes(rawValue: 64)
+    package static let error = LogInterest(rawValue: 1)
+    package static let warning = LogInterest(rawValue: 2)
+    package static let notice = LogInterest(rawValue: 4)
+    package static let information = LogInterest(rawValue: 8)
+    package static let debug = LogInterest(rawValue: 16)
+    package static let subscribe = LogInterest(rawValue: 32)
+    package static let unsubscribe = LogInterest(rawValue: 64)
 }
 
 /// What the operator decided, for all connections. Defaults are mosquitto 2.1's.
@@ -37,11 +37,9 @@ package struct ShardSettings: Sendable {
     package var queuesQoS0 = false
     /// `persistent_client_expiration`, seconds; nil = never.
     package var persistentSessionSecondsMax: UInt32?
-    /// `allow_zero_length_clientid`.
-    package var allowsEmptyClientIdentifier = true
     /// `connection_messages`.
     package var logsConnections = true
-    package var logTypes: LogTypes = [.error, .warning, .notice, .information]
+    package var logInterest: LogInterest = [.error, .warning, .notice, .information]
     /// `global_max_clients`: sessions, connected or not; nil = no limit.
     package var sessionsMax: Int?
     /// `global_max_connections`: connected clients; nil = no limit.
@@ -62,6 +60,8 @@ package struct ShardSettings: Sendable {
 package struct ListenerSettings: Sendable {
     /// `allow_anonymous`.
     package var allowsAnonymous = true
+    /// `allow_zero_length_clientid`.
+    package var allowsEmptyClientIdentifier = true
     /// `max_qos`, 0…2.
     package var qosMax: UInt8 = 2
     /// Aliases a client may use: `max_topic_alias`.
@@ -70,8 +70,6 @@ package struct ListenerSettings: Sendable {
     package var topicAliasMaximumSent: UInt16 = 10
     /// `listener_auto_id_prefix`.
     package var assignedIdentifierPrefix = "auto-"
-    /// `max_connections`; nil = no limit.
-    package var connectionsMax: Int?
 
     package init() {}
 }

@@ -67,7 +67,7 @@ extension Shard {
             // An empty identifier: never in 3.1, only with a clean session in 3.1.1. [3.1.1 MQTT-3.1.3-8]
             let isAllowed =
                 connect.version == .v5 || (connect.version == .v311 && connect.cleanStart)
-            if !isAllowed || !settings.allowsEmptyClientIdentifier { return .clientIdentifierNotValid }
+            if !isAllowed || !listener.allowsEmptyClientIdentifier { return .clientIdentifierNotValid }
         }
         if !listener.allowsAnonymous { return .notAuthorized }
         if let limit = settings.connectionsMax, connectedClients >= limit { return .serverBusy }
@@ -106,6 +106,7 @@ extension Shard {
         session.pointee.connection = slot
         session.pointee.version = connect.version
         session.pointee.attachment &+= 1
+        session.pointee.details?.sending = 0
         session.pointee.expiryIntervalSeconds = expiry
         if connect.will != nil || session.pointee.details != nil {
             let details = details(of: sessionSlot)

@@ -78,7 +78,8 @@ extension Shard {
         }
         while let next = session.pointee.queue.first {
             guard connection.pointee.flow == .flowing, connection.pointee.outputCount < Outbox.earlyFlushBytes,
-                next.qos == 0 || hasRoom(session, connection, next)
+                next.qos == 0 || hasRoom(session, connection, next),
+                next.qos == 2 || (session.pointee.details?.sending ?? 0) == 0
             else { break }
             session.pointee.queue.removeFirst()
             session.pointee.queuedBytes -= next.message.size

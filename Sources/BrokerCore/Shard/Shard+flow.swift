@@ -21,7 +21,7 @@ extension Shard {
         counters.bytesSent &+= UInt64(connection.pointee.outputCount &+ connection.pointee.outputShared)
         outbox.clear(connection)
         if let extras = connection.pointee.extras, !extras.shared.isEmpty {
-            for shared in extras.shared { shared.message.release() }
+            for shared in extras.shared { handedOver.append(shared.message) }
             extras.shared.removeAll()
         }
         guard connection.pointee.phase != .closing else { return }
@@ -158,6 +158,32 @@ extension Shard {
             }
         }
         if bytes.count > from { run(UnsafeRawBufferPointer(rebasing: bytes[from...])) }
+    }
+
+    /// The names that `withOutput` gave shared payloads may be forgotten: until now they stayed good.
+    package mutating func releaseShared() {
+        for message in handedOver { message.release() }
+        handedOver.removeAll(keepingCapacity: true)
+    }
+
+    /// Bytes waiting for the connection's socket, shared payloads included.
+    package func outputBytes(of slot: UInt32) -> Int {
+        connections.pointer(slot).pointee.outputCount &+ connections.pointer(slot).pointee.outputShared
+    }
+
+    /// Somebody has something to write.
+    package var hasOutput: Bool { !outbox.dirty.isEmpty }
+    /// Somebody has so much to write that it should not wait for the tick's end.
+    package var hasFull: Bool { !outbox.full.isEmpty }
+
+    /// Whether CONNECT has been accepted.
+    package func isOpen(_ id: ConnectionID) -> Bool {
+        exists(id) && connections.pointer(id.slot).pointee.phase == .open
+    }
+
+    /// Whether the connection's reading is to stay paused.
+    package func isPaused(_ id: ConnectionID) -> Bool {
+        exists(id) && connections.pointer(id.slot).pointee.pauses > 0
     }
 
     /// Connections with something to write since the last call.

@@ -95,7 +95,7 @@ extension Shard {
         if delivery.qos == 0 {
             guard connection.pointee.flow == .flowing || admits(connection, slot, &dispatch) else { return }
             guard delivery.identifier == 0 || connection.pointee.version != .v5, !connection.pointee.usesAliases,
-                !settings.logTypes.contains(.debug)
+                !settings.logInterest.contains(.debug)
             else { return deliverEncoded(delivery, connection, slot, &dispatch) }
             send(delivery, 0, connection, slot, &dispatch)
         } else if session.pointee.details?.storage != nil {
@@ -112,7 +112,7 @@ extension Shard {
             let identifier = session.pointee.window.open(
                 outgoing, awaiting: delivery.qos == 1 ? .puback : .pubrec)
             guard delivery.identifier == 0 || connection.pointee.version != .v5, !connection.pointee.usesAliases,
-                !settings.logTypes.contains(.debug)
+                !settings.logInterest.contains(.debug)
             else {
                 return write(outgoing, identifier, duplicate: false, connection, slot, publisher: dispatch.connection)
             }

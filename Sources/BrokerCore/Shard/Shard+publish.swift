@@ -22,7 +22,7 @@ extension Shard {
 
         let isPlain =
             publish.properties.isEmpty && !publish.retain && publish.qos != .exactlyOnce
-            && !settings.logTypes.contains(.debug)
+            && !settings.logInterest.contains(.debug)
         guard isPlain, publish.qos.rawValue <= connection.pointee.qosMax,
             settings.payloadSizeMax == 0 || publish.payload.count <= settings.payloadSizeMax
         else { return try receiveFullPublish(publish, whole, connection, slot) }

@@ -154,7 +154,7 @@ extension Shard {
     /// The client's identifier, where debug lines are wanted.
     @inline(__always)
     func debugName(_ connection: UnsafeMutablePointer<Connection>) -> MQTTString? {
-        guard settings.logTypes.contains(.debug), connection.pointee.session != SlotTable<Session>.none else {
+        guard settings.logInterest.contains(.debug), connection.pointee.session != SlotTable<Session>.none else {
             return nil
         }
         return sessions.pointer(connection.pointee.session).pointee.clientIdentifier

@@ -127,9 +127,11 @@ extension Shard {
             outgoing.position = LogPosition(first.value + UInt64(index))
             arrive(outgoing, slot)
         case .publish(let slot, let generation, let attachment, let identifier):
-            guard failure == nil, isAttached(slot, generation, attachment) else { return }
+            guard isAttached(slot, generation, attachment) else { return }
             let session = sessions.pointer(slot)
-            guard let outgoing = session.pointee.window.payload(of: identifier) else { return }
+            session.pointee.details?.sending -= 1
+            defer { pump(slot) }
+            guard failure == nil, let outgoing = session.pointee.window.payload(of: identifier) else { return }
             let connection = connections.pointer(session.pointee.connection)
             write(
                 outgoing, identifier, duplicate: false, connection, session.pointee.connection,
@@ -269,6 +271,7 @@ extension Shard {
     mutating func keepSent(_ outgoing: Outgoing, _ identifier: UInt16, _ slot: UInt32) {
         let session = sessions.pointer(slot)
         guard let queue = session.pointee.details?.storage?.queue else { return }
+        session.pointee.details?.sending += 1
         storage.batch.changes.append(.sent(queue, outgoing.position, identifier: identifier))
         storage.await(
             batchToken(),

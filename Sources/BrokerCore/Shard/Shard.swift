@@ -38,6 +38,8 @@ package struct Shard: ~Copyable {
     var retained: RetainedTree
 
     var outbox = Outbox()
+    /// Shared payloads that the server has been handed and may still look at.
+    var handedOver: [Message] = []
     package internal(set) var effects: [Effect] = []
     var deadlines = Heap<Deadline>()
     package var counters = Counters()
@@ -80,8 +82,8 @@ package struct Shard: ~Copyable {
     package var hasEffects: Bool { !effects.isEmpty }
 
     /// Says an event to the log, if the log wants its kind. Debug lines ask `debugName` first, so they cost nothing.
-    mutating func log(_ type: LogTypes, _ event: LogEvent) {
-        if !settings.logTypes.isDisjoint(with: type) { effects.append(.log(event)) }
+    mutating func log(_ type: LogInterest, _ event: LogEvent) {
+        if !settings.logInterest.isDisjoint(with: type) { effects.append(.log(event)) }
     }
 
     /// Whether a connection with this name is still there.
@@ -102,6 +104,39 @@ package struct Shard: ~Copyable {
         identifier.bytes.withUnsafeBytes { bytes in
             bytes.baseAddress.map { keyedHash($0, bytes.count, key: clientKeySeed) } ?? 1
         }
+    }
+}
+
+/// How things stand in a shard, for `$SYS`.
+package struct ShardStatus: Equatable, Sendable {
+    package var counters = Counters()
+    package var connections = 0
+    package var clientsConnected = 0
+    package var sessions = 0
+    package var subscriptions = 0
+    package var sharedSubscriptions = 0
+    package var retainedMessages = 0
+    package var retainedBytes = 0
+    package var outputConnections = 0
+    package var outputBytes = 0
+
+    package init() {}
+}
+
+extension Shard {
+    package var status: ShardStatus {
+        var status = ShardStatus()
+        status.counters = counters
+        status.connections = connections.count
+        status.clientsConnected = connectedClients
+        status.sessions = sessions.count
+        status.subscriptions = routes.count
+        status.sharedSubscriptions = groups.count
+        status.retainedMessages = retained.count
+        status.retainedBytes = retained.bytes
+        status.outputConnections = outbox.dirty.count
+        status.outputBytes = outbox.bytes
+        return status
     }
 }
 

@@ -1,0 +1,72 @@
+import ArgumentParser
+import BrokerConfiguration
+import BrokerServer
+import Glibc
+import UnixSignals
+
+/// `martlet broker`: mosquitto's options with mosquitto's meaning.
+struct BrokerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "broker",
+        abstract: "Run the MQTT broker (3.1, 3.1.1 and 5.0).",
+        discussion: """
+            Without a configuration it listens on port 1883 of this machine only, and lets everyone in. As soon as a
+            file names a listener, anonymous clients are refused unless the file allows them.
+
+            Exit status: 0 stopped by a signal, 1 a listener cannot be opened, 3 the configuration is wrong.
+            """)
+
+    @Option(name: [.customShort("c"), .customLong("config-file")], help: "Read this mosquitto.conf.")
+    var configFile: String?
+
+    @Option(
+        name: [.customShort("p"), .customLong("port")],
+        help: "Listen on this port of this machine; up to 10 times. Ignored where the file names a listener.")
+    var ports: [Int] = []
+
+    @Flag(name: [.customShort("v"), .customLong("verbose")], help: "Log everything; beats the file.")
+    var isVerbose = false
+
+    @Flag(name: [.customShort("q"), .customLong("quiet")], help: "Log nothing; beats -v and the file.")
+    var isQuiet = false
+
+    @Flag(name: .customLong("test-config"), help: "Check the configuration and exit: 0 good, 3 wrong.")
+    var isTest = false
+
+    func run() async throws {
+        let (configuration, warnings) = try load()
+        guard !isTest else {
+            for warning in warnings { Self.complain("\(warning.severity.rawValue): \(warning)") }
+            return
+        }
+        let broker: Broker
+        do {
+            broker = try Broker(configuration)
+            try broker.start(source: configFile, warnings: warnings)
+        } catch {
+            Self.complain("Error: \(error)")
+            throw ExitCode(1)
+        }
+        for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { break }
+        await broker.stop()
+    }
+
+    private func load() throws -> (BrokerConfiguration, [Diagnostic]) {
+        do throws(ConfigurationError) {
+            var configuration = BrokerConfiguration.embeddedDefaults
+            var warnings: [Diagnostic] = []
+            if let configFile { (configuration, warnings) = try BrokerConfiguration.load(file: configFile) }
+            let overrides = try CommandLineOverrides(ports: ports, isVerbose: isVerbose, isQuiet: isQuiet)
+            warnings += configuration.apply(overrides)
+            return (configuration, warnings)
+        } catch {
+            for problem in error.problems { Self.complain("Error: \(problem)") }
+            throw ExitCode(3)
+        }
+    }
+
+    private static func complain(_ text: String) {
+        var text = text + "\n"
+        _ = text.withUTF8 { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+}

@@ -1,0 +1,94 @@
+import DequeModule
+
+/// The storage ports kept in memory: what a broker without a durable engine runs on, and the model that tests hold
+/// other engines against. It answers at once; whoever runs it decides when the answer arrives.
+///
+/// State that nobody could read back after the process is gone is not kept: only queues are.
+package struct MemoryStorage {
+    private struct Kept {
+        var message: LoggedMessage
+        /// Queue entries that still point here.
+        var claims: Int
+    }
+
+    private struct Entry {
+        var position: LogPosition
+        var qos: UInt8
+        var retain: Bool
+        var subscriptionIdentifiers: [UInt32]
+    }
+
+    private var messages: [LogPosition: Kept] = [:]
+    private var queues: [QueueID: Deque<Entry>] = [:]
+    private var nextPosition: UInt64 = 1
+
+    package init() {}
+
+    /// Messages held, each once.
+    package var messageCount: Int { messages.count }
+    /// Queues that hold anything.
+    package var queueCount: Int { queues.count }
+
+    /// Does what is asked and answers.
+    package mutating func perform(_ request: StorageRequest) -> StorageEvent {
+        switch request {
+        case .append(let token, let batch): return .stored(token, first: append(batch))
+        case .put(let token, _), .remove(let token, _): return .stored(token, first: .start)
+        case .read(let token, let queue, let after, let countMax, let bytesMax):
+            return .records(token, read(queue, after, countMax, bytesMax))
+        }
+    }
+
+    private mutating func append(_ batch: LogBatch) -> LogPosition {
+        let first = LogPosition(nextPosition)
+        nextPosition += UInt64(batch.messages.count)
+        for entry in batch.entries {
+            let position = LogPosition(first.value + UInt64(entry.message))
+            messages[position, default: Kept(message: batch.messages[entry.message], claims: 0)].claims += 1
+            queues[entry.queue, default: []].append(
+                Entry(
+                    position: position, qos: entry.qos, retain: entry.retain,
+                    subscriptionIdentifiers: entry.subscriptionIdentifiers))
+        }
+        for change in batch.changes {
+            switch change {
+            case .acknowledged(let queue, let position): release(queue, position)
+            case .dropped(let queue): drop(queue)
+            case .received, .released, .sent, .pubrec: break
+            }
+        }
+        return first
+    }
+
+    private mutating func release(_ queue: QueueID, _ position: LogPosition) {
+        guard let at = queues[queue]?.firstIndex(where: { $0.position == position }) else { return }
+        queues[queue]?.remove(at: at)
+        if queues[queue]?.isEmpty == true { queues.removeValue(forKey: queue) }
+        unclaim(position)
+    }
+
+    private mutating func drop(_ queue: QueueID) {
+        for entry in queues.removeValue(forKey: queue) ?? [] { unclaim(entry.position) }
+    }
+
+    private mutating func unclaim(_ position: LogPosition) {
+        messages[position]?.claims -= 1
+        if messages[position]?.claims == 0 { messages.removeValue(forKey: position) }
+    }
+
+    private func read(
+        _ queue: QueueID, _ after: LogPosition, _ countMax: Int, _ bytesMax: Int
+    ) -> [QueuedRecord] {
+        var records: [QueuedRecord] = []
+        var bytes = 0
+        for entry in queues[queue] ?? [] where entry.position > after {
+            guard records.count < countMax, bytes < bytesMax, let kept = messages[entry.position] else { break }
+            bytes += kept.message.topic.count + kept.message.properties.count + kept.message.payload.count
+            records.append(
+                QueuedRecord(
+                    position: entry.position, message: kept.message, qos: entry.qos, retain: entry.retain,
+                    subscriptionIdentifiers: entry.subscriptionIdentifiers))
+        }
+        return records
+    }
+}

@@ -1,0 +1,180 @@
+package import BrokerConfiguration
+import BrokerCore
+import Glibc
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+
+/// The running broker: shards on their loops, listeners, `$SYS`. It is started once, runs until `stop`, and decides
+/// nothing about MQTT.
+package final class Broker: Sendable {
+    private let configuration: BrokerConfiguration
+    private let log: LogWriter
+    private let group: MultiThreadedEventLoopGroup
+    private let clock: ServerClock
+    private let loops: [NIOLoopBound<ShardLoop>]
+    private let listeners: [Listener]
+
+    /// How long clients get to take their last packet when the broker stops.
+    private static let stopGrace = TimeAmount.seconds(2)
+
+    /// Builds the shards; nothing listens yet. Throws where the log cannot be opened.
+    package init(_ configuration: BrokerConfiguration) throws {
+        self.configuration = configuration
+        log = try LogWriter(configuration.log)
+        let count = configuration.eventLoopCount ?? System.coreCount
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
+        self.group = group
+        var wall = timeval()
+        gettimeofday(&wall, nil)
+        let clock = ServerClock(wallSeconds: Double(wall.tv_sec) + Double(wall.tv_usec) / 1e6)
+        self.clock = clock
+        listeners = configuration.listeners.enumerated().map { Listener(index: $0.offset, $0.element, configuration) }
+        let settings = ShardSettings(configuration)
+        let listenerSettings = configuration.listeners.map { ListenerSettings($0) }
+        let log = log
+        loops = try group.makeIterator().enumerated().map { index, loop in
+            let seed = UInt64.random(in: .min ... .max)
+            return try loop.submit {
+                let shard = Shard(index: index, settings: settings, listeners: listenerSettings, seed: seed)
+                return NIOLoopBound(
+                    ShardLoop(eventLoop: loop, shard: shard, clock: clock, log: log), eventLoop: loop)
+            }.wait()
+        }
+    }
+
+    // MARK: Running
+
+    /// Opens the listeners. When it returns, clients may connect.
+    package func start(source: String?, warnings: [Diagnostic]) throws {
+        _ = OpenFiles.raiseLimit()
+        signal(SIGPIPE, SIG_IGN)
+        log.write(.information, "martlet version \(Martlet.version) starting")
+        log.write(
+            .information, source.map { "Config loaded from \($0)." } ?? "Using default config.")
+        for warning in warnings { log.write(.warning, "Warning: \(warning)") }
+        if configuration.isLocalOnly {
+            log.write(.information, "Starting in local only mode. Connections will only be possible from clients running on this machine.")
+            log.write(.information, "Create a configuration file which defines a listener to allow remote access.")
+        }
+        for listener in listeners { try open(listener) }
+        if let path = configuration.pidFile { try writePid(path) }
+        startSys()
+        log.write(.information, "martlet version \(Martlet.version) running")
+    }
+
+    /// Tells every client, waits until they have heard, and stops. Returns within ten seconds.
+    package func stop() async {
+        log.write(.information, "martlet version \(Martlet.version) terminating")
+        for loop in loops {
+            loop.eventLoop.execute { loop.value.shutDown() }
+        }
+        try? await Task.sleep(for: .milliseconds(50))
+        let deadline = NIODeadline.now() + Broker.stopGrace
+        while NIODeadline.now() < deadline {
+            var connections = 0
+            for loop in loops {
+                connections += (try? await loop.eventLoop.submit { loop.value.status().connections }.get()) ?? 0
+            }
+            if connections == 0 { break }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        try? await group.shutdownGracefully()
+        if let path = configuration.pidFile { unlink(path) }
+    }
+
+    // MARK: Listening
+
+    private func open(_ listener: Listener) throws {
+        var opened = 0
+        for address in try listener.addresses() {
+            let family = address.protocol == .inet6 ? "ipv6" : "ipv4"
+            log.write(.information, "Opening \(family) listen socket on port \(listener.port).")
+            do {
+                try bind(listener, address)
+                opened += 1
+            } catch let error as IOError where error.errnoCode == EAFNOSUPPORT || error.errnoCode == EADDRNOTAVAIL {
+                // A machine without IPv6 still serves IPv4.
+                log.write(.warning, "Warning: \(family) is not available here: \(listener.port) stays without it.")
+            } catch let error as IOError {
+                throw ListenerError.cannotBind(port: listener.port, reason: String(cString: strerror(error.errnoCode)))
+            }
+        }
+        if opened == 0, listener.isRequired {
+            throw ListenerError.cannotBind(port: listener.port, reason: "no address could be bound")
+        }
+    }
+
+    private func bind(_ listener: Listener, _ address: SocketAddress) throws {
+        let log = log
+        let loops = loops
+        var bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 4096)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause(log: log, port: listener.port))
+                }
+            }
+            .childChannelInitializer { channel in
+                Broker.admit(channel, listener, loops)
+            }
+        if address.protocol == .inet6 {
+            bootstrap = bootstrap.serverChannelOption(
+                ChannelOptions.Types.SocketOption(level: .ipv6, name: .init(rawValue: IPV6_V6ONLY)), value: 1)
+        }
+        _ = try bootstrap.bind(to: address).wait()
+    }
+
+    /// A connection was accepted: limits first, then its handler. Runs on the connection's loop.
+    private static func admit(
+        _ channel: any Channel, _ listener: Listener, _ loops: [NIOLoopBound<ShardLoop>]
+    ) -> EventLoopFuture<Void> {
+        guard listener.enter() else { return channel.close() }
+        guard listener.strangers.enter(channel.remoteAddress) else {
+            listener.leave()
+            return channel.close()
+        }
+        channel.closeFuture.whenComplete { _ in listener.leave() }
+        return channel.eventLoop.makeCompletedFuture {
+            guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop }),
+                let options = channel.syncOptions
+            else { return }
+            try options.setOption(.recvAllocator, value: ReceiveBuffers(loop: loop))
+            try options.setOption(.maxMessagesPerRead, value: 1)
+            try options.setOption(.writeBufferWaterMark, value: .init(low: 32_768, high: 131_072))
+            try channel.pipeline.syncOperations.addHandler(ConnectionHandler(loop: loop.value, listener: listener))
+        }
+    }
+
+    // MARK: $SYS
+
+    private func startSys() {
+        guard let seconds = configuration.sysIntervalSeconds, seconds > 0, let first = loops.first else { return }
+        let clock = clock
+        let loops = loops
+        let log = log
+        let topics = NIOLockedValueBox(SysTopics(now: clock.now()))
+        let interval = TimeAmount.seconds(Int64(seconds))
+        first.eventLoop.scheduleRepeatedAsyncTask(initialDelay: .zero, delay: interval) { _ in
+            let gathered = loops.map { loop in loop.eventLoop.submit { loop.value.status() } }
+            return EventLoopFuture.whenAllSucceed(gathered, on: first.eventLoop).map { all in
+                let status = all.reduce(ShardStatus(), +)
+                for (topic, payload) in topics.withLockedValue({ $0.update(status, now: clock.now()) }) {
+                    first.value.publish(topic: Array(topic.utf8), payload: Array(payload.utf8))
+                }
+                for line in log.takeTopicLines() {
+                    first.value.publish(topic: Array(line.topic.utf8), payload: Array(line.text.utf8))
+                }
+            }
+        }
+    }
+
+    private func writePid(_ path: String) throws {
+        guard let file = fopen(path, "w") else {
+            throw LogFileError(path: path, reason: String(cString: strerror(errno)))
+        }
+        fputs("\(getpid())\n", file)
+        fclose(file)
+    }
+}

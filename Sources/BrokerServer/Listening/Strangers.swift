@@ -1,0 +1,60 @@
+import NIOConcurrencyHelpers
+import NIOCore
+
+/// Connections that have not sent CONNECT yet: nobody knows them, so a listener has few of them, and few from one
+/// address. IPv6 is counted by /64, because a stranger there has that many addresses.
+final class Strangers: Sendable {
+    /// An address as far as it is counted.
+    private struct Key: Hashable {
+        var high: UInt64
+        var low: UInt64
+    }
+
+    private struct Counts {
+        var all = 0
+        var byAddress: [Key: Int] = [:]
+    }
+
+    let allMax: Int
+    let perAddressMax: Int
+    private let counts = NIOLockedValueBox(Counts())
+
+    init(allMax: Int, perAddressMax: Int) {
+        self.allMax = allMax
+        self.perAddressMax = perAddressMax
+    }
+
+    /// Counts one more from `address`; false where there are too many.
+    func enter(_ address: SocketAddress?) -> Bool {
+        let key = Strangers.key(address)
+        return counts.withLockedValue { counts in
+            guard counts.all < allMax, counts.byAddress[key, default: 0] < perAddressMax else { return false }
+            counts.all += 1
+            counts.byAddress[key, default: 0] += 1
+            return true
+        }
+    }
+
+    /// One of them is known now, or gone.
+    func leave(_ address: SocketAddress?) {
+        let key = Strangers.key(address)
+        counts.withLockedValue { counts in
+            counts.all -= 1
+            guard let count = counts.byAddress[key] else { return }
+            if count > 1 { counts.byAddress[key] = count - 1 } else { counts.byAddress.removeValue(forKey: key) }
+        }
+    }
+
+    private static func key(_ address: SocketAddress?) -> Key {
+        guard let address else { return Key(high: 0, low: 0) }
+        return address.withSockAddr { sockaddr, _ in
+            // sockaddr_in keeps its address at byte 4, sockaddr_in6 at byte 8.
+            let bytes = UnsafeRawPointer(sockaddr)
+            switch address.protocol {
+            case .inet: return Key(high: 4, low: UInt64(bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+            case .inet6: return Key(high: 6, low: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            default: return Key(high: 0, low: 0)
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import BrokerConfiguration
+import Glibc
+import NIOConcurrencyHelpers
+import NIOCore
+
+/// Writes log lines in mosquitto's form to wherever the configuration says. Lines of all loops pass one lock; a line
+/// nobody wants costs one comparison.
+final class LogWriter: Sendable {
+    /// Lines longer than this are cut: a client's names may be 64 KiB each.
+    static let lineBytesMax = 4096
+
+    let types: LogTypes
+    let connectionMessages: Bool
+    private let timestamp: LogTimestamp
+    private let destinations: [LogDestination]
+    private let file: NIOLockedValueBox<Int32>
+    /// Lines for `log_dest topic`, taken by whoever publishes them.
+    private let topicLines = NIOLockedValueBox<[(topic: String, text: String)]>([])
+    private static let topicLinesMax = 1000
+
+    /// Opens the log file if there is one; throws where it cannot.
+    init(_ configuration: LogConfiguration) throws {
+        types = configuration.types
+        connectionMessages = configuration.connectionMessages
+        timestamp = configuration.timestamp
+        destinations = configuration.destinations
+        var descriptor: Int32 = -1
+        for case .file(let path) in configuration.destinations {
+            descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
+            guard descriptor >= 0 else {
+                throw LogFileError(path: path, reason: String(cString: strerror(errno)))
+            }
+        }
+        file = NIOLockedValueBox(descriptor)
+        if destinations.contains(.syslog) {
+            let facility = configuration.syslogLocalFacility.map { Int32((16 + $0) << 3) } ?? LOG_DAEMON
+            openlog(LogWriter.syslogName, LOG_PID, facility)
+        }
+    }
+
+    private static nonisolated(unsafe) let syslogName = strdup("martlet")
+
+    func wants(_ type: LogType) -> Bool { types.contains(LogTypes(type)) }
+
+    func write(_ type: LogType, _ text: @autoclosure () -> String) {
+        guard wants(type), !destinations.isEmpty else { return }
+        var seconds = timeval()
+        gettimeofday(&seconds, nil)
+        let text = text()
+        var line = timestamp.prefix(unixSeconds: Int(seconds.tv_sec)) + text
+        if line.utf8.count > LogWriter.lineBytesMax { line = String(line.prefix(LogWriter.lineBytesMax)) + "…" }
+        line += "\n"
+        for destination in destinations {
+            switch destination {
+            case .standardError: LogWriter.put(line, STDERR_FILENO)
+            case .standardOutput: LogWriter.put(line, STDOUT_FILENO)
+            case .file: file.withLockedValue { LogWriter.put(line, $0) }
+            case .syslog: text.withCString { text in withVaList([text]) { vsyslog(LogWriter.priority(type), "%s", $0) } }
+            case .topic:
+                guard let topic = type.topic else { continue }
+                topicLines.withLockedValue { if $0.count < LogWriter.topicLinesMax { $0.append((topic, text)) } }
+            }
+        }
+    }
+
+    /// Lines that are to be published, and forgets them.
+    func takeTopicLines() -> [(topic: String, text: String)] {
+        guard destinations.contains(.topic) else { return [] }
+        return topicLines.withLockedValue { lines in
+            defer { lines = [] }
+            return lines
+        }
+    }
+
+    /// One write for one line, so that lines of several loops do not mix.
+    private static func put(_ line: String, _ descriptor: Int32) {
+        var line = line
+        line.withUTF8 { bytes in
+            var at = 0
+            while at < bytes.count {
+                let n = Glibc.write(descriptor, bytes.baseAddress.unsafelyUnwrapped + at, bytes.count - at)
+                if n < 0 && errno == EINTR { continue }
+                if n <= 0 { return }  // a log that cannot be written must not stop the broker
+                at += n
+            }
+        }
+    }
+
+    private static func priority(_ type: LogType) -> Int32 {
+        switch type {
+        case .error: LOG_ERR
+        case .warning: LOG_WARNING
+        case .notice: LOG_NOTICE
+        case .information: LOG_INFO
+        default: LOG_DEBUG
+        }
+    }
+
+    /// `A:P` as mosquitto writes a peer.
+    static func text(_ address: SocketAddress?) -> String {
+        guard let address else { return "<unknown>" }
+        return "\(address.ipAddress ?? "<unknown>"):\(address.port ?? 0)"
+    }
+}
+
+/// The log file cannot be opened.
+struct LogFileError: Error, CustomStringConvertible {
+    let path: String
+    let reason: String
+    var description: String { "log_dest file \(path): cannot open it for writing: \(reason)" }
+}

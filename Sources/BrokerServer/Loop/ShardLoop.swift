@@ -1,0 +1,242 @@
+import BrokerConfiguration
+import BrokerCore
+import MQTTProtocol
+import NIOCore
+
+/// A shard on its event loop: the only place where the two meet. Everything here happens on `eventLoop`; others reach it
+/// through `NIOLoopBound`. It owns the shard, the handlers by slot, the receive buffer and the tick.
+///
+/// A tick is: packets of this turn of the loop are received, then everyone who got output is flushed once.
+final class ShardLoop {
+    let eventLoop: any EventLoop
+    let allocator = ByteBufferAllocator()
+    private(set) var shard: Shard
+    private let clock: ServerClock
+    private let log: LogWriter
+    private var storage = MemoryStorage()
+
+    private var handlers: [ConnectionHandler?] = []
+    private var receiveBuffer: ByteBuffer?
+    private var outputPool: [ByteBuffer] = []
+    /// Large payloads of this flush, by the shard's name for them: good until `releaseShared`.
+    private var sharedPayloads: [UInt: ByteBuffer] = [:]
+    private var isTickScheduled = false
+    private var isFlushing = false
+    /// When the next `advance` is scheduled, in the shard's milliseconds.
+    private var wakesAt = Int64.max
+
+    /// Output buffers kept for the next tick, at most; a larger one goes back to the system.
+    private static let pooledBuffersMax = 256
+    private static let pooledBufferBytesMax = 131_072
+
+    init(eventLoop: any EventLoop, shard: consuming Shard, clock: ServerClock, log: LogWriter) {
+        self.eventLoop = eventLoop
+        self.shard = shard
+        self.clock = clock
+        self.log = log
+    }
+
+    // MARK: Connections
+
+    func accept(_ handler: ConnectionHandler, listener: Listener) -> ConnectionID {
+        let id = shard.accepted(listener: listener.index, at: clock.now())
+        while handlers.count <= Int(id.slot) { handlers.append(nil) }
+        handlers[Int(id.slot)] = handler
+        if log.wants(.notice), log.connectionMessages {
+            log.write(.notice, "New connection from \(LogWriter.text(handler.remoteAddress)) on port \(listener.port).")
+        }
+        settle()
+        return id
+    }
+
+    /// Feeds bytes to the shard and returns how many it took.
+    func receive(_ bytes: UnsafeRawBufferPointer, on handler: ConnectionHandler) -> Int {
+        var consumed = 0
+        while true {
+            let (taken, receipt) = shard.receive(
+                UnsafeRawBufferPointer(rebasing: bytes[consumed...]), on: handler.id, at: clock.now())
+            consumed += taken
+            settle()
+            guard receipt == .wantsFlush, !isFlushing else { return consumed }
+            flushAll()
+        }
+    }
+
+    /// One read is over: whoever has much to write is written to now, the others at the tick's end.
+    func readComplete() {
+        guard shard.hasFull else { return }
+        let full = shard.takeFull()
+        for slot in full { flush(slot) }
+        forgetShared()
+        settle()
+    }
+
+    func isOpen(_ id: ConnectionID) -> Bool { shard.isOpen(id) }
+
+    func writabilityChanged(_ handler: ConnectionHandler) {
+        shard.writabilityChanged(handler.id, to: handler.isWritable, at: clock.now())
+        settle()
+    }
+
+    func closed(_ handler: ConnectionHandler) {
+        let slot = Int(handler.id.slot)
+        guard slot < handlers.count, handlers[slot] === handler else { return }
+        shard.closed(handler.id, at: clock.now())
+        settle()
+        handlers[slot] = nil
+    }
+
+    // MARK: The tick
+
+    /// Does what the last event asked for, and sees to the end of the tick and the next deadline.
+    func settle() {
+        while shard.hasEffects {
+            for effect in shard.takeEffects() { perform(effect) }
+        }
+        if !isTickScheduled, shard.hasOutput || shard.hasBatch { scheduleTick() }
+        if let deadline = shard.nextDeadline, deadline < wakesAt { wake(at: deadline) }
+    }
+
+    private func scheduleTick() {
+        isTickScheduled = true
+        eventLoop.assumeIsolatedUnsafeUnchecked().execute { self.tick() }
+    }
+
+    private func tick() {
+        isTickScheduled = false
+        if shard.hasBatch { shard.endTick(at: clock.now()) }
+        flushAll()
+    }
+
+    private func wake(at moment: Int64) {
+        wakesAt = moment
+        eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(deadline: clock.deadline(moment)) {
+            guard self.wakesAt <= moment else { return }
+            self.wakesAt = .max
+            self.shard.advance(to: self.clock.now())
+            self.settle()
+        }
+    }
+
+    private func perform(_ effect: Effect) {
+        switch effect {
+        case .close(let id): handler(id)?.closeSoon()
+        case .pauseReading(let id): handler(id)?.pauseReading()
+        case .resumeReading(let id):
+            // Not from inside another connection's packet: at the next turn.
+            eventLoop.assumeIsolatedUnsafeUnchecked().execute { self.resume(id) }
+        case .storage(let request): ask(request)
+        case .log(let event): write(event)
+        }
+    }
+
+    private func resume(_ id: ConnectionID) {
+        guard let handler = handler(id), !shard.isPaused(id) else { return }
+        handler.resumeReading()
+    }
+
+    /// The in-memory engine answers in a later tick, as a disk would.
+    private func ask(_ request: StorageRequest) {
+        let answer = storage.perform(request)
+        eventLoop.assumeIsolatedUnsafeUnchecked().execute {
+            self.shard.handle(answer, at: self.clock.now())
+            self.settle()
+        }
+    }
+
+    private func handler(_ id: ConnectionID) -> ConnectionHandler? {
+        let slot = Int(id.slot)
+        guard slot < handlers.count, let handler = handlers[slot], handler.id == id else { return nil }
+        return handler
+    }
+
+    // MARK: Writing
+
+    private func flushAll() {
+        isFlushing = true
+        let dirty = shard.takeDirty()
+        for slot in dirty { flush(slot) }
+        shard.recycle(dirty)
+        forgetShared()
+        isFlushing = false
+        settle()
+    }
+
+    /// Hands one connection's output to its socket, if that takes it.
+    private func flush(_ slot: UInt32) {
+        guard Int(slot) < handlers.count, let handler = handlers[Int(slot)], shard.connection(in: slot) == handler.id else {
+            return
+        }
+        guard handler.isWritable else { return shard.outputHeld(slot) }
+        let size = shard.outputBytes(of: slot)
+        guard size > 0 || handler.isClosing else { return shard.outputTaken(slot, at: clock.now()) }
+        var buffer = takeOutputBuffer(size)
+        shard.withOutput(of: slot) { bytes in
+            buffer.writeBytes(bytes)
+        } shared: { payload, name in
+            // A large payload for several readers: one copy for all, written between the bytes of each.
+            handler.writeMore(buffer)
+            handler.writeMore(sharedBuffer(payload, name))
+            buffer = takeOutputBuffer(0)
+        }
+        shard.outputTaken(slot, at: clock.now())
+        handler.write(buffer, isLast: handler.isClosing)
+        if buffer.capacity <= ShardLoop.pooledBufferBytesMax, outputPool.count < ShardLoop.pooledBuffersMax {
+            outputPool.append(buffer)
+        }
+    }
+
+    private func sharedBuffer(_ payload: UnsafeRawBufferPointer, _ name: UInt) -> ByteBuffer {
+        if let known = sharedPayloads[name] { return known }
+        var buffer = allocator.buffer(capacity: payload.count)
+        buffer.writeBytes(payload)
+        sharedPayloads[name] = buffer
+        return buffer
+    }
+
+    private func takeOutputBuffer(_ size: Int) -> ByteBuffer {
+        guard var buffer = outputPool.popLast() else { return allocator.buffer(capacity: max(size, 4096)) }
+        buffer.clear(minimumCapacity: size)
+        return buffer
+    }
+
+    private func forgetShared() {
+        guard !sharedPayloads.isEmpty else { return }
+        sharedPayloads.removeAll(keepingCapacity: true)
+        shard.releaseShared()
+    }
+
+    // MARK: The receive buffer
+
+    func takeReceiveBuffer() -> ByteBuffer? {
+        guard var buffer = receiveBuffer else { return nil }
+        receiveBuffer = nil
+        buffer.clear()
+        return buffer
+    }
+
+    func giveReceiveBuffer(_ buffer: ByteBuffer) {
+        if buffer.storageCapacity >= ReceiveBuffers.readBytesMax, buffer.storageCapacity < ReceiveBuffers.readBytesMax * 2 {
+            receiveBuffer = buffer
+        }
+    }
+
+    // MARK: The control plane
+
+    func publish(topic: [UInt8], payload: [UInt8]) {
+        shard.publish(topic: topic, payload: payload, qos: .exactlyOnce, retain: true, at: clock.now())
+        settle()
+    }
+
+    func status() -> ShardStatus { shard.status }
+
+    func shutDown() {
+        shard.shutDown(at: clock.now())
+        settle()
+        flushAll()
+    }
+
+    private func write(_ event: LogEvent) {
+        for (type, text) in log.lines(of: event, address: { self.handler($0)?.remoteAddress }) { log.write(type, text) }
+    }
+}

@@ -1,0 +1,54 @@
+import BrokerConfiguration
+import BrokerCore
+import MQTTProtocol
+
+extension ShardSettings {
+    /// What the operator wrote, as the core wants it.
+    init(_ configuration: BrokerConfiguration) {
+        self.init()
+        inflightMessagesMax = min(configuration.inflightMessagesMax ?? 65_535, 65_535)
+        inflightBytesMax = configuration.inflightBytesMax ?? 0
+        queuedMessagesMax = configuration.queuedMessagesMax ?? 0
+        queuedBytesMax = configuration.queuedBytesMax ?? 0
+        packetSizeMax = configuration.packetBytesMax
+        payloadSizeMax = configuration.payloadBytesMax ?? 0
+        keepAliveSecondsMax = UInt16(clamping: configuration.keepAliveSecondsMax ?? 0)
+        retainAvailable = configuration.retainAvailable
+        upgradesOutgoingQoS = configuration.upgradesOutgoingQoS
+        queuesQoS0 = configuration.queuesQoS0
+        persistentSessionSecondsMax = configuration.sessionExpirySecondsMax.map { UInt32(clamping: $0) }
+        logsConnections = configuration.log.connectionMessages
+        logInterest = configuration.log.destinations.isEmpty ? [] : LogInterest(configuration.log.types)
+        sessionsMax = configuration.sessionsMax
+        connectionsMax = configuration.connectionsMax
+        slowReaderWait = Int64(configuration.slowReaderWaitMilliseconds)
+        connectTimeout = Int64(configuration.connectTimeoutSeconds) * 1000
+        outputBytesMax = configuration.outputBufferBytesMax
+        routeCacheEntries = configuration.routeCacheEntriesMax
+    }
+}
+
+extension ListenerSettings {
+    init(_ configuration: ListenerConfiguration) {
+        self.init()
+        allowsAnonymous = configuration.allowsAnonymous
+        allowsEmptyClientIdentifier = configuration.allowsEmptyClientID
+        qosMax = configuration.qosMax.rawValue
+        topicAliasMaximum = UInt16(clamping: configuration.topicAliasMax)
+        topicAliasMaximumSent = UInt16(clamping: configuration.topicAliasBrokerMax)
+        assignedIdentifierPrefix = configuration.autoIDPrefix
+    }
+}
+
+extension LogInterest {
+    fileprivate init(_ types: LogTypes) {
+        self = []
+        if types.contains(.error) { insert(.error) }
+        if types.contains(.warning) { insert(.warning) }
+        if types.contains(.notice) { insert(.notice) }
+        if types.contains(.information) { insert(.information) }
+        if types.contains(.debug) { insert(.debug) }
+        if types.contains(.subscribe) { insert(.subscribe) }
+        if types.contains(.unsubscribe) { insert(.unsubscribe) }
+    }
+}
