@@ -3,7 +3,7 @@ import Testing
 
 /// 5.0 §3.1.2.10 and §3.2.2.3.14: how long a client may be silent, by its own word or by the broker's.
 @Suite("V50 keep alive", .blocking) struct V50KeepAliveTests {
-    /// How much later than due a close may come, in seconds: mosquitto looks at the clock every five.
+    /// How much later than due a thing of the clock may happen, in seconds: mosquitto looks at it every five.
     static let slack = BrokerUnderTest.isMosquitto ? 6.5 : 1.5
 
     /// Waits for the broker to close, which is due after one and a half times the keep alive.
