@@ -61,12 +61,15 @@ import Testing
         let client = try RawClient.v5(.shared())
         client.send(packet)
         let isIgnored = [4, 5, 7, 12].contains(packet[0] >> 4)
-        try withKnownDifference(.mosquitto, "flags of PUBACK, PUBREC, PUBCOMP and PINGREQ are ignored", when: isIgnored) {
+        try withKnownDifference(.mosquitto, "flags of PUBACK, PUBREC, PUBCOMP and PINGREQ are ignored", when: isIgnored)
+        {
             try client.expectDisconnect(0x81)
         }
     }
 
-    @Test("[5.0 MQTT-2.1.3-1] CONNECT with a flag in its first byte is refused", arguments: [0x11, 0x12, 0x14, 0x18] as [UInt8])
+    @Test(
+        "[5.0 MQTT-2.1.3-1] CONNECT with a flag in its first byte is refused",
+        arguments: [0x11, 0x12, 0x14, 0x18] as [UInt8])
     func reservedFlagsOfConnect(first: UInt8) throws {
         let bytes = [first] + connectPacket().dropFirst()
         try RawClient.sending(bytes, to: .shared()).expectRefusal(0x81)
@@ -97,7 +100,9 @@ import Testing
         try client.expect([0xD0, 0x00])
     }
 
-    @Test("[5.0 facts] packet types that a client may not send close with 81 or 82", arguments: [0x00, 0x20, 0x90, 0xB0, 0xD0] as [UInt8])
+    @Test(
+        "[5.0 facts] packet types that a client may not send close with 81 or 82",
+        arguments: [0x00, 0x20, 0x90, 0xB0, 0xD0] as [UInt8])
     func foreignTypes(first: UInt8) throws {
         let client = try RawClient.v5(.shared())
         client.send([first, 0x04, 0, 1, 0, 0])
@@ -138,7 +143,9 @@ import Testing
         #expect(!ids.contains(next))
     }
 
-    @Test("[5.0 MQTT-2.2.1-5] acknowledgements repeat the id of their PUBLISH", arguments: [1, 2, 255, 256, 65_535] as [UInt16])
+    @Test(
+        "[5.0 MQTT-2.2.1-5] acknowledgements repeat the id of their PUBLISH",
+        arguments: [1, 2, 255, 256, 65_535] as [UInt16])
     func acknowledgedIDs(id: UInt16) throws {
         let topic = unique("t")
         let client = try RawClient.v5(.shared())
@@ -164,7 +171,9 @@ import Testing
         #expect(try client.expect(.pubrel).packetID == own)
     }
 
-    @Test("[5.0 MQTT-2.2.1-6] SUBACK and UNSUBACK repeat the id of their request", arguments: [1, 256, 65_535] as [UInt16])
+    @Test(
+        "[5.0 MQTT-2.2.1-6] SUBACK and UNSUBACK repeat the id of their request",
+        arguments: [1, 256, 65_535] as [UInt16])
     func answeredIDs(id: UInt16) throws {
         let topic = unique("t")
         let client = try RawClient.v5(.shared())
@@ -207,7 +216,8 @@ import Testing
     func missingPropertyLength() throws {
         let broker = try BrokerProcess.shared()
         for packet in [
-            Wire.publish(topic: "t", payload: "", properties: nil), Wire.packet(0x82, [0, 1]), Wire.packet(0xA2, [0, 1]),
+            Wire.publish(topic: "t", payload: "", properties: nil), Wire.packet(0x82, [0, 1]),
+            Wire.packet(0xA2, [0, 1]),
         ] {
             let client = try RawClient.v5(broker)
             client.send(packet)

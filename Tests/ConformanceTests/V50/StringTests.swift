@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    /// Not UTF-8: a byte that never occurs, a surrogate, an overlong form, a code point above U+10FFFF, half a character.
+    /// Not UTF-8: a byte that never occurs, surrogates, an overlong form, a number above U+10FFFF, half a character.
     static let broken: [[UInt8]] = [
         [0x61, 0xFF], [0xED, 0xA0, 0x80], [0xED, 0xBF, 0xBF], [0xC0, 0xAF], [0xF4, 0x90, 0x80, 0x80], [0x61, 0xC3],
     ]

@@ -23,7 +23,7 @@ extension RawClient {
     }
 
     /// The broker says DISCONNECT with one of these codes, and closes. 5.0 §4.13: after CONNACK it SHOULD say why;
-    /// ours always does. mosquitto 2.0.11 often just closes, which Docs/differences-from-mosquitto.md says once for all.
+    /// ours always does. mosquitto 2.0.11 often just closes: Docs/differences-from-mosquitto.md.
     func expectDisconnect(_ codes: UInt8..., file: StaticString = #fileID, line: UInt = #line) throws {
         let last = try packetsUntilClosed(file: file, line: line)
         if BrokerUnderTest.isMosquitto, last.isEmpty { return }
@@ -77,7 +77,8 @@ extension RawClient {
         guard message.topic == Array(topic.utf8), message.payload == Array(payload.utf8),
             qos == nil || message.qos == qos, retain == nil || message.retain == retain
         else {
-            let wanted = "\(topic) ‘\(payload)’ qos \(qos.map(String.init) ?? "any") retain \(retain.map(String.init) ?? "any")"
+            let flags = "qos \(qos.map(String.init) ?? "any") retain \(retain.map(String.init) ?? "any")"
+            let wanted = "\(topic) ‘\(payload)’ \(flags)"
             throw Mismatch(.unexpected, "expected \(wanted), received \(message)", file, line)
         }
         return message

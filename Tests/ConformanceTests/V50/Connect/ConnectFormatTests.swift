@@ -7,7 +7,8 @@ import Testing
         "[5.0 MQTT-3.1.0-1] nothing is served before CONNECT",
         arguments: [
             Wire.pingreq, Wire.disconnect, Wire.subscribe(id: 1, [("t", 0)], properties: []),
-            Wire.unsubscribe(id: 1, ["t"], properties: []), Wire.publish(topic: "t", payload: "", qos: 1, id: 1, properties: []),
+            Wire.unsubscribe(id: 1, ["t"], properties: []),
+            Wire.publish(topic: "t", payload: "", qos: 1, id: 1, properties: []),
             Wire.puback(1), Wire.pubrel(1), Wire.auth(reason: 0x18, properties: [.authenticationMethod("m")]),
         ])
     func connectComesFirst(packet: [UInt8]) throws {
@@ -21,7 +22,8 @@ import Testing
         let topic = unique("t")
         let watcher = try RawClient.v5(broker)
         try watcher.subscribe(topic, 0)
-        let early = Wire.publish(topic: topic, payload: "early", properties: []) + Wire.connect(id: unique("c"), version: 5)
+        let early =
+            Wire.publish(topic: topic, payload: "early", properties: []) + Wire.connect(id: unique("c"), version: 5)
         try RawClient.sending(early, to: broker).expectRefusal(0x82)
         try watcher.expectNoMessage()
     }
@@ -41,14 +43,18 @@ import Testing
         }
     }
 
-    @Test("[5.0 MQTT-3.1.2-1] another protocol name is refused", arguments: ["MQTX", "mqtt", "MQT", "MQTTT", "", "MQIsdp", "MQTT\u{20}"])
+    @Test(
+        "[5.0 MQTT-3.1.2-1] another protocol name is refused",
+        arguments: ["MQTX", "mqtt", "MQT", "MQTTT", "", "MQIsdp", "MQTT\u{20}"])
     func protocolName(name: String) throws {
-        try withKnownDifference(.mosquitto, "MQIsdp is answered as 3.1 is, whatever its level", when: name == "MQIsdp") {
+        try withKnownDifference(.mosquitto, "MQIsdp is answered as 3.1 is, whatever its level", when: name == "MQIsdp")
+        {
             try RawClient.sending(connectPacket(name: name), to: .shared()).expectRefusal(0x84)
         }
     }
 
-    @Test("[5.0 MQTT-3.1.2-2] a version that does not exist is refused with 84", arguments: [6, 7, 100, 255] as [UInt8])
+    @Test(
+        "[5.0 MQTT-3.1.2-2] a version that does not exist is refused with 84", arguments: [6, 7, 100, 255] as [UInt8])
     func protocolVersion(level: UInt8) throws {
         try withKnownDifference(.mosquitto, "unknown versions above 5 are answered 20 02 00 01, as below 5") {
             try RawClient.sending(connectPacket(level: level), to: .shared()).expectRefusal(0x84)
@@ -90,7 +96,9 @@ import Testing
         try RawClient.sending(connectPacket(flags: 0x02, payload: payload), to: .shared()).expectRefusal(0x81)
     }
 
-    @Test("[5.0 MQTT-3.1.2-11] Will QoS without a will is malformed", arguments: [0x08, 0x10, 0x18, 0x0A, 0x12] as [UInt8])
+    @Test(
+        "[5.0 MQTT-3.1.2-11] Will QoS without a will is malformed",
+        arguments: [0x08, 0x10, 0x18, 0x0A, 0x12] as [UInt8])
     func willQoSWithoutWill(flags: UInt8) throws {
         try RawClient.sending(connectPacket(flags: flags), to: .shared()).expectRefusal(0x81)
     }
@@ -158,7 +166,8 @@ import Testing
         let client = try RawClient(broker, version: 5)
         try client.connect(
             id: id, version: 5,
-            will: .init(topic: topic, payload: "last words", qos: 1, properties: [.contentType("text"), .user("a", "b")]),
+            will: .init(
+                topic: topic, payload: "last words", qos: 1, properties: [.contentType("text"), .user("a", "b")]),
             user: "user", password: "secret", properties: [.sessionExpiryInterval(60)])
         client.close()
         let will = try watcher.expectMessage(topic, "last words", qos: 1)
@@ -209,7 +218,8 @@ import Testing
         "[5.0 MQTT-3.1.4-1] a CONNECT that does not match §3.1 closes the connection",
         arguments: [
             // Cut short, with bytes left over, and with lengths that do not add up.
-            Wire.packet(0x10, []), Wire.packet(0x10, Wire.string("MQTT")), Wire.packet(0x10, Wire.string("MQTT") + [5, 2]),
+            Wire.packet(0x10, []), Wire.packet(0x10, Wire.string("MQTT")),
+            Wire.packet(0x10, Wire.string("MQTT") + [5, 2]),
             Wire.packet(0x10, Wire.string("MQTT") + [5, 2, 0, 0]),
             connectPacket(payload: Wire.string("left") + [0]),
             Wire.packet(0x10, Wire.string("MQTT") + [5, 2, 0, 0, 9] + Wire.string("c")),

@@ -5,9 +5,12 @@ import Testing
 @Suite("V50 CONNECT properties", .blocking) struct V50ConnectPropertyTests {
     /// One right value of every property there is.
     static let every: [Property] = [
-        .payloadFormatIndicator(1), .messageExpiryInterval(60), .contentType("c"), .responseTopic("r"), .correlationData([1]),
-        .subscriptionIdentifier(1), .sessionExpiryInterval(60), .string(0x12, "id"), .u16(0x13, 9), .authenticationMethod("m"), .authenticationData([1]),
-        .requestProblemInformation(1), .willDelayInterval(1), .requestResponseInformation(1), .string(0x1A, "i"), .string(0x1C, "s"),
+        .payloadFormatIndicator(1), .messageExpiryInterval(60), .contentType("c"), .responseTopic("r"),
+        .correlationData([1]),
+        .subscriptionIdentifier(1), .sessionExpiryInterval(60), .string(0x12, "id"), .u16(0x13, 9),
+        .authenticationMethod("m"), .authenticationData([1]),
+        .requestProblemInformation(1), .willDelayInterval(1), .requestResponseInformation(1), .string(0x1A, "i"),
+        .string(0x1C, "s"),
         .reasonString("why"), .receiveMaximum(9), .topicAliasMaximum(9), .topicAlias(1), .byte(0x24, 1), .byte(0x25, 1),
         .user("a", "b"), .maximumPacketSize(900), .byte(0x28, 1), .byte(0x29, 1), .byte(0x2A, 1),
     ]
@@ -19,7 +22,9 @@ import Testing
             id: unique("c"), version: 5, will: .init(topic: unique("w"), payload: "x", properties: properties))
     }
 
-    @Test("[5.0 facts] every property of CONNECT is taken once, and twice is a protocol error", arguments: [0x11, 0x17, 0x19, 0x21, 0x22, 0x27] as [UInt8])
+    @Test(
+        "[5.0 facts] every property of CONNECT is taken once, and twice is a protocol error",
+        arguments: [0x11, 0x17, 0x19, 0x21, 0x22, 0x27] as [UInt8])
     func connectTwice(id: UInt8) throws {
         let property = try #require(Self.every.first { $0.id == id })
         try RawClient.sending(connectPacket([property]), to: .shared()).expectAccepted()
@@ -33,7 +38,9 @@ import Testing
         try RawClient.sending(connectPacket([method, data, data]), to: .shared()).expectRefusal(0x82)
     }
 
-    @Test("[5.0 facts] every property of the will is taken once, and twice is a protocol error", arguments: [0x01, 0x02, 0x03, 0x08, 0x09, 0x18] as [UInt8])
+    @Test(
+        "[5.0 facts] every property of the will is taken once, and twice is a protocol error",
+        arguments: [0x01, 0x02, 0x03, 0x08, 0x09, 0x18] as [UInt8])
     func willTwice(id: UInt8) throws {
         let property = try #require(Self.every.first { $0.id == id })
         try RawClient.sending(Self.withWill([property]), to: .shared()).expectAccepted()
@@ -47,17 +54,23 @@ import Testing
         try RawClient.sending(Self.withWill(pairs), to: .shared()).expectAccepted()
     }
 
-    @Test("[5.0 facts] a property that CONNECT may not carry is malformed", arguments: every.filter { !ofConnect.contains($0.id) })
+    @Test(
+        "[5.0 facts] a property that CONNECT may not carry is malformed",
+        arguments: every.filter { !ofConnect.contains($0.id) })
     func foreignToConnect(property: Property) throws {
         try RawClient.sending(connectPacket([property]), to: .shared()).expectRefusal(0x81)
     }
 
-    @Test("[5.0 facts] a property that a will may not carry is malformed", arguments: every.filter { !ofWill.contains($0.id) })
+    @Test(
+        "[5.0 facts] a property that a will may not carry is malformed",
+        arguments: every.filter { !ofWill.contains($0.id) })
     func foreignToWill(property: Property) throws {
         try RawClient.sending(Self.withWill([property]), to: .shared()).expectRefusal(0x81)
     }
 
-    @Test("[5.0 facts] a property that does not exist is malformed", arguments: [0x00, 0x04, 0x0A, 0x10, 0x1B, 0x2B, 0x7F, 0xFF] as [UInt8])
+    @Test(
+        "[5.0 facts] a property that does not exist is malformed",
+        arguments: [0x00, 0x04, 0x0A, 0x10, 0x1B, 0x2B, 0x7F, 0xFF] as [UInt8])
     func unknown(id: UInt8) throws {
         try RawClient.sending(connectPacket([Property(id: id, bytes: [1])]), to: .shared()).expectRefusal(0x81)
     }
@@ -83,7 +96,9 @@ import Testing
         }
     }
 
-    @Test("[5.0 facts] a Payload Format of the will other than 0 and 1 is a protocol error", arguments: [2, 255] as [UInt8])
+    @Test(
+        "[5.0 facts] a Payload Format of the will other than 0 and 1 is a protocol error",
+        arguments: [2, 255] as [UInt8])
     func willPayloadFormat(value: UInt8) throws {
         try withKnownDifference(.mosquitto, "the will's properties are not looked into") {
             try RawClient.sending(Self.withWill([.payloadFormatIndicator(value)]), to: .shared()).expectRefusal(0x82)
@@ -118,7 +133,8 @@ import Testing
     // MARK: Maximum Packet Size
 
     @Test(
-        "[5.0 MQTT-3.1.2-24] no packet is bigger than the client's Maximum Packet Size", arguments: [0, 1, 2] as [UInt8],
+        "[5.0 MQTT-3.1.2-24] no packet is bigger than the client's Maximum Packet Size",
+        arguments: [0, 1, 2] as [UInt8],
         [-1, 0, 1, 2, 100])
     func maximumPacketSize(qos: UInt8, excess: Int) throws {
         let broker = try BrokerProcess.shared()
@@ -140,7 +156,8 @@ import Testing
         let broker = try BrokerProcess.shared()
         let topic = unique("t")
         let publisher = try RawClient.v5(broker)
-        try publisher.publish(topic + "/big", "x", qos: 1, retain: true, properties: [.contentType(String(repeating: "c", count: 99))])
+        try publisher.publish(
+            topic + "/big", "x", qos: 1, retain: true, properties: [.contentType(String(repeating: "c", count: 99))])
         try publisher.publish(topic + "/small", "x", qos: 1, retain: true)
         let client = try RawClient.v5(broker, [.maximumPacketSize(100)])
         try client.subscribe(topic + "/#", 1)
@@ -148,7 +165,9 @@ import Testing
         try client.expectNoMessage()
     }
 
-    @Test("[5.0 MQTT-3.1.2-25] a message that is too big counts as delivered: nothing is stuck behind it", arguments: [1, 2] as [UInt8])
+    @Test(
+        "[5.0 MQTT-3.1.2-25] a message that is too big counts as delivered: nothing is stuck behind it",
+        arguments: [1, 2] as [UInt8])
     func tooBig(qos: UInt8) throws {
         let broker = try BrokerProcess.shared()
         let (id, topic) = (unique("c"), unique("t"))
@@ -188,13 +207,17 @@ import Testing
 
     // MARK: Request Response Information, Request Problem Information
 
-    @Test("[5.0 MQTT-3.1.2-28] without the request there is no Response Information", arguments: [[], [.requestResponseInformation(0)]] as [[Property]])
+    @Test(
+        "[5.0 MQTT-3.1.2-28] without the request there is no Response Information",
+        arguments: [[], [.requestResponseInformation(0)]] as [[Property]])
     func responseInformation(properties: [Property]) throws {
         let connack = try #require(try RawClient.v5(.shared(), properties).connack)
         #expect(connack.property(0x1A).isEmpty)
     }
 
-    @Test("[5.0 MQTT-3.1.2-29] with Request Problem Information 0 acknowledgements carry no reason text and no user property")
+    @Test(
+        "[5.0 MQTT-3.1.2-29] with Request Problem Information 0 answers carry no reason text and no user property"
+    )
     func problemInformation() throws {
         let topic = unique("t")
         let client = try RawClient.v5(.shared(), [.requestProblemInformation(0)])
@@ -207,7 +230,10 @@ import Testing
         client.send(Wire.unsubscribe(id: 4, [topic, unique("never")], properties: []))
         client.send(Wire.pubrec(99))
         let answers = try client.barrier()
-        #expect(answers.filter { $0.kind != .pubrel }.map(\.kind) == [.puback, .pubrec, .pubcomp, .pubcomp, .suback, .unsuback])
+        #expect(
+            answers.filter { $0.kind != .pubrel }.map(\.kind) == [
+                .puback, .pubrec, .pubcomp, .pubcomp, .suback, .unsuback,
+            ])
         for answer in answers {
             #expect(answer.properties.isEmpty, "\(answer)")
         }

@@ -54,7 +54,9 @@ import Testing
         #expect(waited < 2 + V50KeepAliveTests.slack)
     }
 
-    @Test("[5.0 MQTT-3.1.2-8] DISCONNECT 00 removes the will", arguments: [Wire.disconnect, Wire.disconnect(reason: 0), Wire.disconnect(reason: 0, properties: [])])
+    @Test(
+        "[5.0 MQTT-3.1.2-8] DISCONNECT 00 removes the will",
+        arguments: [Wire.disconnect, Wire.disconnect(reason: 0), Wire.disconnect(reason: 0, properties: [])])
     func normalDisconnect(packet: [UInt8]) throws {
         let scene = try Scene()
         let client = try scene.client()
@@ -63,7 +65,9 @@ import Testing
         try scene.watcher.expectNoMessage()
     }
 
-    @Test("[5.0 MQTT-3.1.2-8] any other DISCONNECT keeps the will", arguments: [0x04, 0x80, 0x82, 0x83, 0x93, 0x98] as [UInt8])
+    @Test(
+        "[5.0 MQTT-3.1.2-8] any other DISCONNECT keeps the will",
+        arguments: [0x04, 0x80, 0x82, 0x83, 0x93, 0x98] as [UInt8])
     func otherDisconnect(reason: UInt8) throws {
         let scene = try Scene()
         let client = try scene.client()
@@ -188,7 +192,8 @@ import Testing
     func takeoverWithDelay() throws {
         let scene = try Scene()
         let first = try scene.client([.willDelayInterval(1)], [.sessionExpiryInterval(60)])
-        let second = try scene.client([.willDelayInterval(60)], payload: "second", clean: false, [.sessionExpiryInterval(60)])
+        let second = try scene.client(
+            [.willDelayInterval(60)], payload: "second", clean: false, [.sessionExpiryInterval(60)])
         try first.expectDisconnect(0x8E)
         try scene.watcher.expectNothing(forMilliseconds: 2_300)
         _ = try RawClient.v5(scene.broker, id: scene.id, clean: true)
@@ -212,7 +217,8 @@ import Testing
     func refused() throws {
         let scene = try Scene()
         let connect = Wire.connect(
-            id: scene.id, version: 5, will: .init(topic: scene.topic, payload: "gone"), properties: [.receiveMaximum(0)])
+            id: scene.id, version: 5, will: .init(topic: scene.topic, payload: "gone"), properties: [.receiveMaximum(0)]
+        )
         try RawClient.sending(connect, to: scene.broker).expectRefusal(0x82)
         try scene.watcher.expectNoMessage()
     }
@@ -249,7 +255,9 @@ import Testing
     @Test("[5.0 MQTT-3.1.3-10] the will's user properties keep their order")
     func userProperties() throws {
         let scene = try Scene()
-        let properties: [Property] = [.user("a", "1"), .user("b", "2"), .user("a", "3"), .user("", ""), .user("a", "1")]
+        let properties: [Property] = [
+            .user("a", "1"), .user("b", "2"), .user("a", "3"), .user("", ""), .user("a", "1"),
+        ]
         try scene.client(properties).close()
         #expect(try scene.watcher.expectMessage(scene.topic, "gone").properties == properties)
     }
@@ -258,7 +266,8 @@ import Testing
     func otherProperties() throws {
         let scene = try Scene()
         let properties: [Property] = [
-            .payloadFormatIndicator(1), .contentType("text/plain"), .responseTopic("answers/here"), .correlationData([0, 1, 0xFF]),
+            .payloadFormatIndicator(1), .contentType("text/plain"), .responseTopic("answers/here"),
+            .correlationData([0, 1, 0xFF]),
         ]
         try scene.client([.willDelayInterval(0)] + properties + [.messageExpiryInterval(50)]).close()
         let will = try scene.watcher.expectMessage(scene.topic, "gone")

@@ -134,7 +134,9 @@ import Testing
         let client = try RawClient.v5(.shared(Self.fiveInFlight))
         let topic = unique("t")
         #expect(client.connack?.number(0x21) == 5)
-        func publish(_ id: UInt16) { client.send(Wire.publish(topic: topic, payload: "x", qos: 2, id: id, properties: [])) }
+        func publish(_ id: UInt16) {
+            client.send(Wire.publish(topic: topic, payload: "x", qos: 2, id: id, properties: []))
+        }
         for id in 1...5 as ClosedRange<UInt16> {
             publish(id)
             try client.expectAcknowledgement(.pubrec, id)
@@ -146,7 +148,9 @@ import Testing
         try client.expectAcknowledgement(.pubrec, 6)
         try client.publish(topic, "x", qos: 0)
         publish(7)
-        try withKnownDifference(.mosquitto, "the message is refused with PUBREC 97") { try client.expectDisconnect(0x93) }
+        try withKnownDifference(.mosquitto, "the message is refused with PUBREC 97") {
+            try client.expectDisconnect(0x93)
+        }
     }
 
     @Test("[5.0 facts] a client that stays within Receive Maximum may go on for ever")
@@ -198,7 +202,8 @@ import Testing
         let broker = try BrokerProcess.shared(Self.thousandBytes)
         let big = connectPacket([.user("a", String(repeating: "u", count: 2_000))])
         try RawClient.sending(big, to: broker).expectRefusal(0x95)
-        try RawClient.sending(connectPacket([.user("a", String(repeating: "u", count: 900))]), to: broker).expectAccepted()
+        try RawClient.sending(connectPacket([.user("a", String(repeating: "u", count: 900))]), to: broker)
+            .expectAccepted()
     }
 
     @Test("[5.0 facts] the announced limit of 2,000,000 bytes holds")

@@ -12,7 +12,8 @@ import Testing
         return id
     }
 
-    @Test("[5.0 MQTT-3.3.2-5] a message that expired before its delivery began is deleted", arguments: [1, 2] as [UInt8])
+    @Test(
+        "[5.0 MQTT-3.3.2-5] a message that expired before its delivery began is deleted", arguments: [1, 2] as [UInt8])
     func expired(qos: UInt8) throws {
         let broker = try BrokerProcess.shared()
         let topic = unique("t")

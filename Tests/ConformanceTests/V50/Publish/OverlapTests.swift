@@ -11,7 +11,8 @@ import Testing
         let root = unique("t")
         let client = try RawClient.v5(broker)
         for (filter, options, id) in subscriptions {
-            try client.subscribe("\(root)/\(filter)", options, properties: id.map { [.subscriptionIdentifier($0)] } ?? [])
+            try client.subscribe(
+                "\(root)/\(filter)", options, properties: id.map { [.subscriptionIdentifier($0)] } ?? [])
         }
         try RawClient.v5(broker).publish(root + "/b", "x", qos: qos)
         pause(milliseconds: 30)
@@ -84,7 +85,8 @@ import Testing
         #expect(try Self.identifiers(Self.copies([("#", 1, 7), ("b", 1, 7)])) == [7, 7])
     }
 
-    @Test("[5.0 facts] a new SUBSCRIBE to the same filter replaces its identifier and QoS, or takes the identifier away")
+    @Test(
+        "[5.0 facts] a new SUBSCRIBE to the same filter replaces its identifier and QoS, or takes the identifier away")
     func replaced() throws {
         let broker = try BrokerProcess.shared()
         let topic = unique("t")

@@ -134,7 +134,9 @@ import Testing
         try watcher.expectMessage(topic, "x", qos: 2)
     }
 
-    @Test("[5.0 facts] a message is delivered at the lower of its QoS and the subscription's", arguments: [0, 1, 2] as [UInt8], [0, 1, 2] as [UInt8])
+    @Test(
+        "[5.0 facts] a message is delivered at the lower of its QoS and the subscription's",
+        arguments: [0, 1, 2] as [UInt8], [0, 1, 2] as [UInt8])
     func lowerQoS(published: UInt8, granted: UInt8) throws {
         let topic = unique("t")
         let watcher = try RawClient.v5(.shared())

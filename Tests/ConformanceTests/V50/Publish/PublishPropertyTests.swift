@@ -31,7 +31,9 @@ import Testing
             try client.expectNoMessage(file: file, line: line)
         }
 
-        func publish(_ properties: [Property]) -> [UInt8] { Wire.publish(topic: topic, payload: "x", properties: properties) }
+        func publish(_ properties: [Property]) -> [UInt8] {
+            Wire.publish(topic: topic, payload: "x", properties: properties)
+        }
     }
 
     // MARK: the topic
@@ -66,7 +68,8 @@ import Testing
         let topics = ["", "/", "/a", "/a/", "/a/b", "/a/b/c", "/b", "/ a", "//b", "/A"].map { top + $0 }
         let table: [(filter: String, matches: Set<String>)] = [
             ("/#", Set(topics)), ("/+", ["/", "/a", "/b", "/ a", "/A"]), ("/a/#", ["/a", "/a/", "/a/b", "/a/b/c"]),
-            ("/a/+", ["/a/", "/a/b"]), ("/+/b", ["/a/b", "//b"]), ("/a", ["/a"]), ("//+", ["//b"]), ("/+/+/+", ["/a/b/c"]),
+            ("/a/+", ["/a/", "/a/b"]), ("/+/b", ["/a/b", "//b"]), ("/a", ["/a"]), ("//+", ["//b"]),
+            ("/+/+/+", ["/a/b/c"]),
             ("", [""]), ("/", ["/"]), ("/+/#", ["/", "/a", "/a/", "/a/b", "/a/b/c", "/b", "/ a", "//b", "/A"]),
         ]
         for (filter, matches) in table {
@@ -114,7 +117,9 @@ import Testing
         .user("a", "1"), .user("b", "2"), .user("a", "3"), .user("", ""), .user("a", "1"), .user("\u{E9}", "e\u{301}"),
     ]
 
-    @Test("[5.0 MQTT-3.3.2-17] all user properties are passed on, repeated and empty ones too", arguments: [0, 1, 2] as [UInt8])
+    @Test(
+        "[5.0 MQTT-3.3.2-17] all user properties are passed on, repeated and empty ones too",
+        arguments: [0, 1, 2] as [UInt8])
     func userProperties(qos: UInt8) throws {
         let scene = try Scene()
         try RawClient.v5(scene.broker).publish(scene.topic, "x", qos: qos, properties: Self.pairs)
@@ -127,7 +132,8 @@ import Testing
     func userPropertyOrder() throws {
         let scene = try Scene()
         let order = Self.pairs + Self.pairs.reversed()
-        let mixed: [Property] = [order[0], .contentType("c")] + order[1...3] + [.payloadFormatIndicator(1)] + order[4...]
+        let mixed: [Property] =
+            [order[0], .contentType("c")] + order[1...3] + [.payloadFormatIndicator(1)] + order[4...]
         #expect(try scene.passOn(mixed).properties.filter { $0.id == 0x26 } == order)
         let id = unique("c")
         let away = try RawClient.v5(scene.broker, id: id, [.sessionExpiryInterval(60)])
@@ -138,12 +144,15 @@ import Testing
         #expect(try back.expectMessage(scene.topic, "y").properties.filter { $0.id == 0x26 } == order)
     }
 
-    @Test("[5.0 facts] a 3.1.1 subscriber gets the message without properties, and a 5.0 one of a 3.1.1 publisher's with none")
+    @Test(
+        "[5.0 facts] a 3.1.1 subscriber gets no properties, nor does a 5.0 one from a 3.1.1 publisher"
+    )
     func acrossVersions() throws {
         let scene = try Scene()
         let old = try RawClient.connected(to: scene.broker, version: 4)
         try old.subscribe(scene.topic, 1)
-        try RawClient.v5(scene.broker).publish(scene.topic, "x", qos: 1, properties: [.contentType("c"), .user("a", "b")])
+        try RawClient.v5(scene.broker).publish(
+            scene.topic, "x", qos: 1, properties: [.contentType("c"), .user("a", "b")])
         let message = try old.receivePublish()
         #expect(message.payloadText == "x")
         #expect(message.body.count == 2 + scene.topic.utf8.count + 2 + 1)
@@ -161,7 +170,8 @@ import Testing
         try scene.expectRejected(scene.publish([.binary(0x08, [0x61, 0xFF])]), 0x81)
     }
 
-    @Test("[5.0 MQTT-3.3.2-14] a Response Topic with a wildcard is a protocol error", arguments: ["#", "a/+", "a/#", "+"])
+    @Test(
+        "[5.0 MQTT-3.3.2-14] a Response Topic with a wildcard is a protocol error", arguments: ["#", "a/+", "a/#", "+"])
     func responseTopicWildcard(topic: String) throws {
         let scene = try Scene()
         try withKnownDifference(.mosquitto, "Response Topic is not looked into") {
@@ -175,7 +185,8 @@ import Testing
         try scene.expectRejected(scene.publish([.binary(0x03, [0xC0, 0x80])]), 0x81)
     }
 
-    @Test("[5.0 facts] a property twice is a protocol error", arguments: [0x01, 0x02, 0x03, 0x08, 0x09, 0x23] as [UInt8])
+    @Test(
+        "[5.0 facts] a property twice is a protocol error", arguments: [0x01, 0x02, 0x03, 0x08, 0x09, 0x23] as [UInt8])
     func twice(id: UInt8) throws {
         let scene = try Scene()
         let property = try #require(V50ConnectPropertyTests.every.first { $0.id == id })
@@ -185,19 +196,23 @@ import Testing
 
     static let ofPublish: Set<UInt8> = [0x01, 0x02, 0x03, 0x08, 0x09, 0x0B, 0x23, 0x26]
 
-    @Test("[5.0 facts] a property that PUBLISH may not carry is malformed", arguments: V50ConnectPropertyTests.every.filter { !ofPublish.contains($0.id) })
+    @Test(
+        "[5.0 facts] a property that PUBLISH may not carry is malformed",
+        arguments: V50ConnectPropertyTests.every.filter { !ofPublish.contains($0.id) })
     func foreign(property: Property) throws {
         let scene = try Scene()
         try scene.expectRejected(scene.publish([property]), 0x81)
     }
 
-    @Test("[5.0 facts] a property that does not exist is malformed", arguments: [0x00, 0x04, 0x2B, 0x7F, 0xFF] as [UInt8])
+    @Test(
+        "[5.0 facts] a property that does not exist is malformed", arguments: [0x00, 0x04, 0x2B, 0x7F, 0xFF] as [UInt8])
     func unknown(id: UInt8) throws {
         let scene = try Scene()
         try scene.expectRejected(scene.publish([Property(id: id, bytes: [1])]), 0x81)
     }
 
-    @Test("[5.0 facts] a Payload Format Indicator other than 0 and 1 is a protocol error", arguments: [2, 255] as [UInt8])
+    @Test(
+        "[5.0 facts] a Payload Format Indicator other than 0 and 1 is a protocol error", arguments: [2, 255] as [UInt8])
     func payloadFormatValue(value: UInt8) throws {
         let scene = try Scene()
         try withKnownDifference(.mosquitto, "the value is not looked at") {
@@ -217,7 +232,9 @@ import Testing
         try scene.expectRejected(Wire.packet(0x32, topic + [0]), 0x81)
     }
 
-    @Test("[5.0 MQTT-3.3.4-6] a Subscription Identifier in a client's PUBLISH is a protocol error", arguments: [1, 268_435_455])
+    @Test(
+        "[5.0 MQTT-3.3.4-6] a Subscription Identifier in a client's PUBLISH is a protocol error",
+        arguments: [1, 268_435_455])
     func subscriptionIdentifier(id: Int) throws {
         let scene = try Scene()
         try withKnownDifference(.mosquitto, "the identifier is ignored") {

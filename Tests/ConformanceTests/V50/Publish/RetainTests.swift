@@ -19,7 +19,8 @@ import Testing
         return found
     }
 
-    @Test("[5.0 MQTT-3.3.1-5] RETAIN 1 stores the message and replaces the one before", arguments: [0, 1, 2] as [UInt8])
+    @Test(
+        "[5.0 MQTT-3.3.1-5] RETAIN 1 stores the message and replaces the one before", arguments: [0, 1, 2] as [UInt8])
     func replaces(qos: UInt8) throws {
         let broker = try BrokerProcess.shared()
         let topic = unique("t")
@@ -42,7 +43,8 @@ import Testing
         let broker = try BrokerProcess.shared()
         let topic = unique("t")
         let properties: [Property] = [
-            .payloadFormatIndicator(1), .contentType("c"), .responseTopic("r"), .correlationData([0, 9]), .user("a", "1"),
+            .payloadFormatIndicator(1), .contentType("c"), .responseTopic("r"), .correlationData([0, 9]),
+            .user("a", "1"),
             .user("a", "0"),
         ]
         try RawClient.v5(broker).publish(topic, "x", qos: 2, retain: true, properties: properties)
@@ -186,7 +188,9 @@ import Testing
         try back.expectMessage(topic + "/not", "x", retain: false)
     }
 
-    @Test("[5.0 facts] what SUBSCRIBE brings has RETAIN 1, with Retain As Published or without", arguments: [0x01, 0x09] as [UInt8])
+    @Test(
+        "[5.0 facts] what SUBSCRIBE brings has RETAIN 1, with Retain As Published or without",
+        arguments: [0x01, 0x09] as [UInt8])
     func retainedAtSubscribe(options: UInt8) throws {
         let broker = try BrokerProcess.shared()
         let topic = unique("t")
@@ -234,7 +238,10 @@ import Testing
         let broker = try BrokerProcess.shared()
         let topic = unique("t")
         let client = try RawClient.v5(broker)
-        client.send(Wire.publish(topic: topic, payload: "x", retain: true, properties: [.payloadFormatIndicator(1), .payloadFormatIndicator(1)]))
+        client.send(
+            Wire.publish(
+                topic: topic, payload: "x", retain: true,
+                properties: [.payloadFormatIndicator(1), .payloadFormatIndicator(1)]))
         try client.expectDisconnect(0x82)
         #expect(try Self.stored(topic, broker) == nil)
     }

@@ -3,13 +3,16 @@ import Testing
 
 /// 5.0 §3.3.2.3.4: topic aliases, in either direction.
 @Suite("V50 topic aliases", .blocking) struct V50TopicAliasTests {
-    static func publish(_ topic: String, _ payload: String, alias: UInt16, qos: UInt8 = 0, retain: Bool = false) -> [UInt8] {
+    static func publish(_ topic: String, _ payload: String, alias: UInt16, qos: UInt8 = 0, retain: Bool = false)
+        -> [UInt8]
+    {
         Wire.publish(topic: topic, payload: payload, qos: qos, id: 1, retain: retain, properties: [.topicAlias(alias)])
     }
 
     // MARK: from the client
 
-    @Test("[5.0 MQTT-3.3.2-12] every alias from 1 to the announced maximum works", arguments: [1, 2, 9, 10] as [UInt16])
+    @Test(
+        "[5.0 MQTT-3.3.2-12] every alias from 1 to the announced maximum works", arguments: [1, 2, 9, 10] as [UInt16])
     func everyAlias(alias: UInt16) throws {
         let broker = try BrokerProcess.shared()
         let topic = unique("t")
@@ -176,12 +179,16 @@ import Testing
         return reading.highest
     }
 
-    @Test("[5.0 MQTT-3.1.2-26] the broker's aliases stay within the client's Topic Alias Maximum", arguments: [1, 2, 65_535] as [UInt16])
+    @Test(
+        "[5.0 MQTT-3.1.2-26] the broker's aliases stay within the client's Topic Alias Maximum",
+        arguments: [1, 2, 65_535] as [UInt16])
     func withinMaximum(maximum: UInt16) throws {
         #expect(try Self.highestAlias(maximum: maximum) <= UInt32(maximum))
     }
 
-    @Test("[5.0 MQTT-3.1.2-27] without a Topic Alias Maximum, or with 0, the broker sends no alias", arguments: [nil, 0] as [UInt16?])
+    @Test(
+        "[5.0 MQTT-3.1.2-27] without a Topic Alias Maximum, or with 0, the broker sends no alias",
+        arguments: [nil, 0] as [UInt16?])
     func noAliases(maximum: UInt16?) throws {
         #expect(try Self.highestAlias(maximum: maximum) == 0)
     }
