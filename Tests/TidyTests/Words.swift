@@ -46,7 +46,7 @@ struct Word {
             Word(
                 pattern: /\b(?:Thread\.sleep|u?sleep|nanosleep)\b/, hint: "sleep",
                 instead: "move the clock by hand: the core takes time as an argument",
-                folders: coreTests + ["Sources/"]),
+                folders: core + coreTests),
             Word(
                 pattern:
                     /\b(?:class|struct|enum|protocol|actor|typealias)\s+\w*(?:Manager|Helpers?|Utils?|Utilit(?:y|ies))\b/,
