@@ -61,6 +61,7 @@ enum Acknowledgement: UInt8, CaseIterable, Sendable {
         }
         let topic = unique("t")
         let reader = try RawClient.v5()
+        defer { reader.close() }
         try reader.subscribe(topic, 0)
         #expect(try code(of: topic) == 0x00)
         #expect([0x00, 0x10].contains(try code(of: unique("nobody"))))
