@@ -118,12 +118,6 @@ extension RawClient {
     }
 }
 
-/// As `withKnownDifference`, for rows of a table of which only some differ: nil is an ordinary row.
-func withKnownDifference(_ broker: OtherBroker, ifAny why: String?, _ body: () throws -> Void) throws {
-    guard let why else { return try body() }
-    try withKnownDifference(broker, Comment(rawValue: why), body)
-}
-
 /// A topic that no client may publish to: the broker's own (MOSQUITTO_COMPAT §4). The answer is 0x87, in the acknowledgement.
 func refusedTopic() -> String { "$SYS/" + unique("refused") }
 
