@@ -118,7 +118,7 @@ extension RawClient {
     }
 }
 
-/// A topic that no client may publish to: the broker's own (MOSQUITTO_COMPAT §4). The answer is 0x87, in the acknowledgement.
+/// A topic that no client may publish to: the broker's own. The answer is 0x87, in the acknowledgement.
 func refusedTopic() -> String { "$SYS/" + unique("refused") }
 
 /// Lets whole seconds go by, for rules that are about them.

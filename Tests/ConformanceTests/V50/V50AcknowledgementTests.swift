@@ -201,7 +201,8 @@ enum Acknowledgement: UInt8, CaseIterable, Sendable {
         }
     }
 
-    @Test("[5.0 facts] acknowledgements hold Reason String once, and User Property", arguments: Acknowledgement.allCases)
+    @Test(
+        "[5.0 facts] acknowledgements hold Reason String once, and User Property", arguments: Acknowledgement.allCases)
     func strangeProperties(kind: Acknowledgement) throws {
         let twice: [Property] = [.reasonString("a"), .reasonString("b")]
         try expectFault(0x82, kind, [0x00] + Wire.properties(twice))

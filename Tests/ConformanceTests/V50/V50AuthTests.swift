@@ -75,7 +75,9 @@ import Testing
         for form in forms {
             let client = try RawClient.v5()
             client.send(form)
-            try withKnownDifference(.mosquitto, "AUTH closes without a DISCONNECT") { try client.expectDisconnect(0x82) }
+            try withKnownDifference(.mosquitto, "AUTH closes without a DISCONNECT") {
+                try client.expectDisconnect(0x82)
+            }
         }
     }
 

@@ -26,7 +26,9 @@ import Testing
         }
     }
 
-    @Test("[5.0 MQTT-3.14.1-1] DISCONNECT with reserved bits is malformed", arguments: [0xE1, 0xE2, 0xE4, 0xE8, 0xEF] as [UInt8])
+    @Test(
+        "[5.0 MQTT-3.14.1-1] DISCONNECT with reserved bits is malformed",
+        arguments: [0xE1, 0xE2, 0xE4, 0xE8, 0xEF] as [UInt8])
     func reservedBits(first: UInt8) throws {
         let (client, watcher) = try clientWithWill()
         client.send([first, 0x00])
@@ -219,7 +221,9 @@ import Testing
         }
     }
 
-    @Test("[5.0 facts] PINGREQ has no flags and no body", arguments: [[0xC1, 0x00], [0xC8, 0x00], [0xC0, 0x01, 0x00]] as [[UInt8]])
+    @Test(
+        "[5.0 facts] PINGREQ has no flags and no body",
+        arguments: [[0xC1, 0x00], [0xC8, 0x00], [0xC0, 0x01, 0x00]] as [[UInt8]])
     func strangePing(bytes: [UInt8]) throws {
         let client = try RawClient.v5()
         client.send(bytes)

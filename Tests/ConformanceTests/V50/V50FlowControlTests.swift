@@ -108,7 +108,9 @@ import Testing
         publisher.close()
     }
 
-    @Test("[5.0 facts] everything arrives once and in order through a window of any size", arguments: [1, 3, 65_535] as [UInt16])
+    @Test(
+        "[5.0 facts] everything arrives once and in order through a window of any size",
+        arguments: [1, 3, 65_535] as [UInt16])
     func throughTheWindow(maximum: UInt16) throws {
         for qos: UInt8 in 1...2 {
             let (subscriber, publisher, _) = try flooded(maximum: maximum, qos: qos, count: 60)

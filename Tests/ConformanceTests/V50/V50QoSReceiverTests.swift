@@ -60,7 +60,9 @@ import Testing
         #expect(try reader.everything(from: publisher).map(\.payloadText) == ["taken"])
     }
 
-    @Test("[5.0 MQTT-4.3.3-10] until PUBREL a repeated id is answered with PUBREC and delivered once", arguments: [false, true])
+    @Test(
+        "[5.0 MQTT-4.3.3-10] until PUBREL a repeated id is answered with PUBREC and delivered once",
+        arguments: [false, true])
     func repeatedBeforePubrel(dup: Bool) throws {
         let (publisher, reader, topic) = try pair()
         try withKnownDifference(.mosquitto, "a repeated PUBLISH on the same connection ends it (82)") {

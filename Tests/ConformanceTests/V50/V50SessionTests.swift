@@ -3,7 +3,8 @@ import Testing
 
 /// Chapters 4.1, 4.2, 4.5 and 4.6: what a session holds, how long, and in which order it gives it out.
 @Suite(.blocking) struct V50SessionTests {
-    @Test("[5.0 MQTT-4.1.0-1] session state is not dropped while the connection is open", arguments: [0, 1] as [UInt32])
+    @Test(
+        "[5.0 MQTT-4.1.0-1] session state is not dropped while the connection is open", arguments: [0, 1] as [UInt32])
     func keptWhileOpen(expiry: UInt32) throws {
         let topic = unique("t")
         let client = try RawClient.v5(.sessionExpiryInterval(expiry))
@@ -74,7 +75,9 @@ import Testing
         for number in 0..<200 { #expect(try client.receivePublish().payloadText == "\(number)") }
     }
 
-    @Test("[5.0 MQTT-4.5.0-1] a message is added to the session of every matching subscriber", arguments: [1, 2] as [UInt8])
+    @Test(
+        "[5.0 MQTT-4.5.0-1] a message is added to the session of every matching subscriber",
+        arguments: [1, 2] as [UInt8])
     func everyMatchingSession(qos: UInt8) throws {
         let base = unique("t")
         let filters = [base + "/a", base + "/+", base + "/#", base + "/a/#", "$share/g/\(base)/a"]
@@ -104,7 +107,7 @@ import Testing
 
     // MARK: order
 
-    /// Publishes `numbers`, at most ten at a time on their way to the broker. One round takes all steps of the handshake.
+    /// Publishes `numbers`, at most ten at a time on their way to the broker, with all steps of the handshake.
     private func publish(_ numbers: Range<Int>, to topics: [String], qos: UInt8, from publisher: RawClient) throws {
         for start in stride(from: numbers.lowerBound, to: numbers.upperBound, by: 10) {
             let batch = start..<min(start + 10, numbers.upperBound)
@@ -122,7 +125,8 @@ import Testing
         }
     }
 
-    @Test("[5.0 MQTT-4.6.0-5] messages of one publisher, topic and QoS arrive in order", arguments: [0, 1, 2] as [UInt8])
+    @Test(
+        "[5.0 MQTT-4.6.0-5] messages of one publisher, topic and QoS arrive in order", arguments: [0, 1, 2] as [UInt8])
     func ordered(qos: UInt8) throws {
         let topic = unique("t")
         let readers = try (0..<2).map { _ in
@@ -142,7 +146,9 @@ import Testing
         for list in received { #expect(list == wanted) }
     }
 
-    @Test("[5.0 MQTT-4.6.0-6] every topic is ordered by default for non-shared subscriptions", arguments: [1, 2] as [UInt8])
+    @Test(
+        "[5.0 MQTT-4.6.0-6] every topic is ordered by default for non-shared subscriptions",
+        arguments: [1, 2] as [UInt8])
     func orderedByDefault(qos: UInt8) throws {
         let base = unique("t")
         let id = unique("c")

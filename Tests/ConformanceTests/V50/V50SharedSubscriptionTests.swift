@@ -65,14 +65,17 @@ import Testing
     @Test(
         "[5.0 MQTT-4.8.2-2] a share name has no wildcard, and is followed by / and a filter",
         arguments: [
-            ("$share/g", true), ("$share/g/", true), ("$share/+/f", true), ("$share/#/f", false), ("$share/g+/f", false),
+            ("$share/g", true), ("$share/g/", true), ("$share/+/f", true), ("$share/#/f", false),
+            ("$share/g+/f", false),
             ("$share/a#b/f", false), ("$share/+g/f", false), ("$share/#", true), ("$share/", true),
         ])
     func nameIsPlain(filter: String, isTakenByMosquitto: Bool) throws {
         try withKnownDifference(isTakenByMosquitto ? "\(filter) is taken" : nil) { try expectRefused(filter) }
     }
 
-    @Test("[5.0 facts] the filter of a shared subscription follows the ordinary rules", arguments: ["a#", "a/#/b", "a+", "#/a"])
+    @Test(
+        "[5.0 facts] the filter of a shared subscription follows the ordinary rules",
+        arguments: ["a#", "a/#/b", "a+", "#/a"])
     func badFilterInside(filter: String) throws { try expectRefused("$share/g/" + filter) }
 
     @Test("[5.0 MQTT-4.8.2-3] each member gets at most its granted QoS")
@@ -121,7 +124,8 @@ import Testing
         }
     }
 
-    @Test("[5.0 MQTT-4.8.2-6] a message refused with 80 or above goes to no other member", arguments: [1, 2] as [UInt8])
+    @Test(
+        "[5.0 MQTT-4.8.2-6] a message refused with 80 or above goes to no other member", arguments: [1, 2] as [UInt8])
     func refusedIsDiscarded(qos: UInt8) throws {
         for reason: UInt8 in [0x80, 0x87, 0x97] {
             let group = try Group([qos, qos])
@@ -160,7 +164,9 @@ import Testing
     func groupsAreSeparate() throws {
         let topic = unique("t")
         let publisher = try RawClient.v5()
-        let filters = ["$share/\(unique("g"))/\(topic)", "$share/\(unique("g"))/\(topic)", "$share/x/\(topic)/#", topic]
+        let filters = [
+            "$share/\(unique("g"))/\(topic)", "$share/\(unique("g"))/\(topic)", "$share/x/\(topic)/#", topic,
+        ]
         let members = try filters.map { filter in
             let client = try RawClient.v5()
             try client.subscribe(filter, 1)
@@ -189,7 +195,9 @@ import Testing
         #expect(try group.everything()[0].isEmpty)
     }
 
-    @Test("[5.0 facts] retained messages are never sent for a shared subscription", arguments: [0x00, 0x10, 0x20] as [UInt8])
+    @Test(
+        "[5.0 facts] retained messages are never sent for a shared subscription",
+        arguments: [0x00, 0x10, 0x20] as [UInt8])
     func noRetained(handling: UInt8) throws {
         let topic = unique("t")
         let publisher = try RawClient.v5()
@@ -268,7 +276,8 @@ import Testing
         }
     }
 
-    @Test("[5.0 facts] a member that has left gets nothing, and the rest get everything", arguments: [0, 1, 2] as [UInt8])
+    @Test(
+        "[5.0 facts] a member that has left gets nothing, and the rest get everything", arguments: [0, 1, 2] as [UInt8])
     func leaving(qos: UInt8) throws {
         let group = try Group([qos, qos, qos])
         try group.members[0].disconnect()

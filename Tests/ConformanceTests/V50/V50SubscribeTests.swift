@@ -3,7 +3,8 @@ import Testing
 
 /// Chapters 3.8 and 3.9: SUBSCRIBE and SUBACK. Shared subscriptions have a file of their own.
 @Suite(.blocking) struct V50SubscribeTests {
-    @Test("[5.0 MQTT-3.8.1-1] SUBSCRIBE has flag bits 0010", arguments: [0x80, 0x81, 0x83, 0x86, 0x8A, 0x8F] as [UInt8])
+    @Test(
+        "[5.0 MQTT-3.8.1-1] SUBSCRIBE has flag bits 0010", arguments: [0x80, 0x81, 0x83, 0x86, 0x8A, 0x8F] as [UInt8])
     func flags(first: UInt8) throws {
         let client = try RawClient.v5()
         let right = Wire.subscribe(id: 1, [(unique("t"), 0)], properties: [])
@@ -52,7 +53,9 @@ import Testing
         #expect(try own.receivePublish().payloadText == "mine")
     }
 
-    @Test("[5.0 MQTT-3.8.3-4] No Local on a shared subscription is a protocol error", arguments: [0x04, 0x05, 0x06] as [UInt8])
+    @Test(
+        "[5.0 MQTT-3.8.3-4] No Local on a shared subscription is a protocol error",
+        arguments: [0x04, 0x05, 0x06] as [UInt8])
     func noLocalOnShared(options: UInt8) throws {
         let client = try RawClient.v5()
         let filter = "$share/\(unique("g"))/\(unique("t"))"

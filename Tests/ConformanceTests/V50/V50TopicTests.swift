@@ -3,7 +3,9 @@ import Testing
 
 /// Chapter 4.7: topic names, filters, and which matches which.
 @Suite(.blocking) struct V50TopicTests {
-    @Test("[5.0 MQTT-4.7.0-1] a topic name holds no wildcard", arguments: ["#", "+", "a/#", "a/+", "a/+/b", "a#", "+a", "/#"])
+    @Test(
+        "[5.0 MQTT-4.7.0-1] a topic name holds no wildcard",
+        arguments: ["#", "+", "a/#", "a/+", "a/+/b", "a#", "+a", "/#"])
     func noWildcardInName(topic: String) throws {
         for qos: UInt8 in 0...2 {
             let client = try RawClient.v5()
@@ -28,12 +30,16 @@ import Testing
 
     @Test("[5.0 MQTT-4.7.1-1] # stands alone or behind a /, and is the last character")
     func multiLevelWildcard() throws {
-        for filter in ["a#", "a/#/b", "a/b#", "#a", "#/", "##", "a/##", "+#", "/#/", "#/+"] { try expectRefused(filter) }
+        for filter in ["a#", "a/#/b", "a/b#", "#a", "#/", "##", "a/##", "+#", "/#/", "#/+"] {
+            try expectRefused(filter)
+        }
         let base = unique("t")
         let client = try RawClient.v5()
         let publisher = try RawClient.v5()
         try client.subscribe(base + "/#", 0)
-        for topic in ["", "/", "/b", "/b/c", "/b/c/d/e", "b", "b/c"] { try publisher.publish(base + topic, topic, qos: 1) }
+        for topic in ["", "/", "/b", "/b/c", "/b/c/d/e", "b", "b/c"] {
+            try publisher.publish(base + topic, topic, qos: 1)
+        }
         #expect(try client.everything(from: publisher).map(\.payloadText) == ["", "/", "/b", "/b/c", "/b/c/d/e"])
     }
 
@@ -88,17 +94,16 @@ import Testing
         }
     }
 
-    @Test("[5.0 MQTT-4.7.3-2] names and filters hold no U+0000", arguments: ["\0", "a\0", "\0a", "a/\0/b"])
-    func noNull(text: String) throws {
-        for bytes in [
-            Wire.subscribe(id: 1, [(text, 0)], properties: []),
-            Wire.unsubscribe(id: 1, [text], properties: []),
-            Wire.publish(topic: text, payload: "x", qos: 1, id: 1, properties: []),
-        ] {
-            let client = try RawClient.v5()
-            client.send(bytes)
-            let isPublish = bytes[0] == 0x32
-            try withKnownDifference(isPublish ? "a bad topic name is called a protocol error" : nil) {
+    @Test("[5.0 MQTT-4.7.3-2] names and filters hold no U+0000")
+    func noNull() throws {
+        for text in ["\0", "a\0", "\0a", "a/\0/b"] {
+            for bytes in [
+                Wire.subscribe(id: 1, [(text, 0)], properties: []),
+                Wire.unsubscribe(id: 1, [text], properties: []),
+                Wire.publish(topic: text, payload: "x", qos: 1, id: 1, properties: []),
+            ] {
+                let client = try RawClient.v5()
+                client.send(bytes)
                 try client.expectDisconnect(0x81)
             }
         }
@@ -186,7 +191,8 @@ import Testing
             let late = try RawClient.v5(on: broker)
             try late.subscribe(filter, 1)
             for reader in [client, late] {
-                #expect(try reader.everything(from: publisher).filter { $0.payloadText == "hidden" }.isEmpty, "\(filter)")
+                #expect(
+                    try reader.everything(from: publisher).filter { $0.payloadText == "hidden" }.isEmpty, "\(filter)")
             }
         }
         for filter in ["$t/#", "$t/+", "$t/x"] {

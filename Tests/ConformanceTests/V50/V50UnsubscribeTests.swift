@@ -14,7 +14,9 @@ import Testing
         return unsuback.reasonCodes
     }
 
-    @Test("[5.0 MQTT-3.10.1-1] UNSUBSCRIBE has flag bits 0010", arguments: [0xA0, 0xA1, 0xA3, 0xA6, 0xAA, 0xAF] as [UInt8])
+    @Test(
+        "[5.0 MQTT-3.10.1-1] UNSUBSCRIBE has flag bits 0010",
+        arguments: [0xA0, 0xA1, 0xA3, 0xA6, 0xAA, 0xAF] as [UInt8])
     func flags(first: UInt8) throws {
         let client = try RawClient.v5()
         let right = Wire.unsubscribe(id: 1, [unique("t")], properties: [])
