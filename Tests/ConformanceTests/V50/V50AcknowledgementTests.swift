@@ -40,7 +40,7 @@ enum Acknowledgement: UInt8, CaseIterable, Sendable {
     func expectRefusal(ofReason reason: UInt8) throws {
         let (client, id) = try moment()
         client.send(Wire.packet(rawValue, Wire.u16(id) + [reason]))
-        try client.expectDisconnect(0x81, 0x82)
+        try client.expectFault(0x81, 0x82)
     }
 }
 
@@ -172,7 +172,7 @@ enum Acknowledgement: UInt8, CaseIterable, Sendable {
         let (client, id) = try Acknowledgement.pubrel.moment()
         client.send(Wire.packet(first, Wire.u16(id)))
         try withKnownDifference(.mosquitto, "wrong flags of PUBREL close without a DISCONNECT") {
-            try client.expectDisconnect(0x81)
+            try client.expectFault(0x81)
         }
     }
 
@@ -197,7 +197,7 @@ enum Acknowledgement: UInt8, CaseIterable, Sendable {
         let (client, _) = try kind.moment()
         client.send([kind.rawValue, 0x01, 0x00])
         try withKnownDifference(.mosquitto, "such packets close without a DISCONNECT") {
-            try client.expectDisconnect(0x81)
+            try client.expectFault(0x81)
         }
     }
 
@@ -215,7 +215,7 @@ enum Acknowledgement: UInt8, CaseIterable, Sendable {
         let (client, id) = try kind.moment()
         client.send(Wire.packet(kind.rawValue, Wire.u16(id) + tail))
         try withKnownDifference(.mosquitto, "such packets close without a DISCONNECT, or pass") {
-            try client.expectDisconnect(reason)
+            try client.expectFault(reason)
         }
     }
 

@@ -8,7 +8,7 @@ import Testing
         let client = try RawClient.v5()
         client.send([first] + Wire.auth(reason: 0x18, properties: [.authenticationMethod("m")]).dropFirst())
         try withKnownDifference(.mosquitto, "wrong flags of AUTH close without a DISCONNECT") {
-            try client.expectDisconnect(0x81)
+            try client.expectFault(0x81)
         }
     }
 
@@ -17,7 +17,7 @@ import Testing
         let client = try RawClient.v5()
         client.send(Wire.auth(reason: reason, properties: [.authenticationMethod("m")]))
         try withKnownDifference(.mosquitto, "a strange AUTH closes without a DISCONNECT") {
-            try client.expectDisconnect(0x81, 0x82)
+            try client.expectFault(0x81, 0x82)
         }
     }
 
@@ -76,7 +76,7 @@ import Testing
             let client = try RawClient.v5()
             client.send(form)
             try withKnownDifference(.mosquitto, "AUTH closes without a DISCONNECT") {
-                try client.expectDisconnect(0x82)
+                try client.expectFault(0x82)
             }
         }
     }

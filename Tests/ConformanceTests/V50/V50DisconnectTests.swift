@@ -33,7 +33,7 @@ import Testing
         let (client, watcher) = try clientWithWill()
         client.send([first, 0x00])
         try withKnownDifference(.mosquitto, "wrong flags of DISCONNECT close without a DISCONNECT") {
-            try client.expectDisconnect(0x81)
+            try client.expectFault(0x81)
         }
         #expect(try watcher.receivePublish().payloadText == "will")
     }
@@ -51,7 +51,7 @@ import Testing
             for reason: UInt8 in [0x01, 0x05, 0x10, 0x92, 0xFF] {
                 let (client, watcher) = try clientWithWill()
                 client.send(Wire.disconnect(reason: reason))
-                try client.expectDisconnect(0x81, 0x82)
+                try client.expectFault(0x81, 0x82)
                 #expect(try watcher.receivePublish().payloadText == "will")
             }
         }
@@ -66,7 +66,7 @@ import Testing
         let old = try RawClient.v5(.sessionExpiryInterval(5), id: id)
         let new = try RawClient.v5(id: id)
         try withKnownDifference(.mosquitto, "takeover closes without a DISCONNECT") {
-            let takenOver = try old.expectDisconnect(0x8E)
+            let takenOver = try old.expectFault(0x8E)
             #expect(takenOver.property(0x11).isEmpty)
         }
         try new.expectQuiet()
@@ -184,7 +184,7 @@ import Testing
             let (client, watcher) = try clientWithWill()
             client.send(Wire.packet(0xE0, form))
             try withKnownDifference(.mosquitto, "a malformed DISCONNECT closes without a DISCONNECT") {
-                try client.expectDisconnect(reason)
+                try client.expectFault(reason)
             }
             #expect(try watcher.receivePublish().payloadText == "will")
         }
@@ -195,7 +195,7 @@ import Testing
         for properties in [[], [Property.sessionExpiryInterval(0)]] {
             let (client, watcher) = try clientWithWill(properties)
             client.send(Wire.disconnect(reason: 0, properties: [.sessionExpiryInterval(5)]))
-            try client.expectDisconnect(0x82)
+            try client.expectFault(0x82)
             #expect(try watcher.receivePublish().payloadText == "will")
         }
         // 0 stays 0, and anything else may change.
@@ -217,7 +217,7 @@ import Testing
         client.send(
             Wire.publish(topic: unique("t"), payload: "", qos: qos, id: 1, properties: [.subscriptionIdentifier(1)]))
         try withKnownDifference(.mosquitto, "a Subscription Identifier from a client is taken") {
-            try client.expectDisconnect(0x82)
+            try client.expectFault(0x82)
         }
     }
 
@@ -228,7 +228,7 @@ import Testing
         let client = try RawClient.v5()
         client.send(bytes)
         try withKnownDifference(.mosquitto, "a PINGREQ with flags or a body is taken") {
-            try client.expectDisconnect(0x81)
+            try client.expectFault(0x81)
         }
     }
 
@@ -238,7 +238,7 @@ import Testing
             let client = try RawClient.v5()
             client.send(Wire.packet(first, first == 0xD0 ? [] : [0, 1, 0, 0]))
             try withKnownDifference(.mosquitto, "closes without a word, or passes") {
-                try client.expectDisconnect(0x81, 0x82)
+                try client.expectFault(0x81, 0x82)
             }
         }
     }

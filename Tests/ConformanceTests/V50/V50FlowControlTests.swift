@@ -196,7 +196,7 @@ import Testing
         try client.expectAcknowledgement(.pubrec, maximum + 1)
         client.send(Wire.publish(topic: topic, payload: "", qos: 2, id: maximum + 2, properties: []))
         try withKnownDifference(.mosquitto, "a message too many is refused by PUBREC 97") {
-            try client.expectDisconnect(0x93)
+            try client.expectFault(0x93)
         }
     }
 }

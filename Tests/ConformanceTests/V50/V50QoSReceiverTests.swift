@@ -110,7 +110,7 @@ import Testing
         let publisher = try RawClient.v5()
         publisher.send(Wire.publish(topic: topic, payload: "x", qos: 2, id: 5, properties: [.messageExpiryInterval(1)]))
         try publisher.expect(Wire.pubrec(5))
-        pass(milliseconds: 2_100)
+        pause(milliseconds: 2_100)
         publisher.send(Wire.pubrel(5))
         try publisher.expect(Wire.pubcomp(5))  // without 92: the id was still held
         // The same on the way out.

@@ -11,7 +11,7 @@ import Testing
         client.send(right)
         try client.expect(.suback)
         client.send([first] + right.dropFirst())
-        try client.expectDisconnect(0x81)
+        try client.expectFault(0x81)
     }
 
     @Test("[5.0 MQTT-3.8.3-1] filters in SUBSCRIBE are valid UTF-8", arguments: IllFormed.strings)
@@ -19,7 +19,7 @@ import Testing
         let client = try RawClient.v5()
         #expect(try client.subscribe(all: [(unique("gr\u{FC}n"), 0)]) == [0])
         client.send(Wire.packet(0x82, [0, 1, 0] + Wire.field(filter) + [0]))
-        try client.expectDisconnect(0x81)
+        try client.expectFault(0x81)
     }
 
     @Test("[5.0 MQTT-3.8.3-2] SUBSCRIBE has at least one filter with options")
@@ -27,11 +27,11 @@ import Testing
         let client = try RawClient.v5()
         client.send(Wire.subscribe(id: 1, [], properties: []))
         try withKnownDifference(.mosquitto, "an empty SUBSCRIBE is called malformed (81)") {
-            try client.expectDisconnect(0x82)
+            try client.expectFault(0x82)
         }
         let other = try RawClient.v5()
         other.send(Wire.packet(0x82, [0, 1, 0] + Wire.string("t")))  // a filter whose options are missing
-        try other.expectDisconnect(0x81)
+        try other.expectFault(0x81)
     }
 
     @Test("[5.0 MQTT-3.8.3-3] No Local keeps a client's own messages from it", arguments: [0, 1, 2] as [UInt8])
@@ -62,7 +62,7 @@ import Testing
         #expect(try client.subscribe(all: [(filter, options & 3)]) == [options & 3])
         client.send(Wire.subscribe(id: 2, [(filter, options)], properties: []))
         try withKnownDifference(.mosquitto, "No Local on a shared subscription is taken") {
-            try client.expectDisconnect(0x82)
+            try client.expectFault(0x82)
         }
     }
 
@@ -70,7 +70,7 @@ import Testing
     func reservedOptionBits(options: UInt8) throws {
         let client = try RawClient.v5()
         client.send(Wire.subscribe(id: 1, [(unique("t"), options)], properties: []))
-        try client.expectDisconnect(0x81)
+        try client.expectFault(0x81)
     }
 
     @Test("[5.0 MQTT-3.8.4-1] every SUBSCRIBE is answered with SUBACK")

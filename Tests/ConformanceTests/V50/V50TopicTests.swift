@@ -10,7 +10,7 @@ import Testing
         for qos: UInt8 in 0...2 {
             let client = try RawClient.v5()
             client.send(Wire.publish(topic: topic, payload: "", qos: qos, id: 1, properties: []))
-            try client.expectDisconnect(0x81, 0x82, 0x90)
+            try client.expectFault(0x81, 0x82, 0x90)
         }
     }
 
@@ -75,7 +75,7 @@ import Testing
         ] {
             let client = try RawClient.v5()
             client.send(bytes)
-            try client.expectDisconnect(0x81, 0x82, 0x8F, 0x90)
+            try client.expectFault(0x81, 0x82, 0x8F, 0x90)
         }
         // One is enough, and a space or a slash is one.
         let client = try RawClient.v5(on: Self.own)
@@ -104,7 +104,7 @@ import Testing
             ] {
                 let client = try RawClient.v5()
                 client.send(bytes)
-                try client.expectDisconnect(0x81)
+                try client.expectFault(0x81)
             }
         }
     }
@@ -211,7 +211,7 @@ import Testing
         watcher.send(Wire.subscribe(id: 1, [("$SYS/#", 0)], properties: []))
         try watcher.expect(.suback)
         for _ in 0..<5 { #expect(try watcher.receivePublish().topicText.hasPrefix("$SYS/")) }
-        pass(milliseconds: 1_200)
+        pause(milliseconds: 1_200)
         try client.expectQuiet()
     }
 }

@@ -23,7 +23,7 @@ import Testing
         client.send(right)
         try client.expect(.unsuback)
         client.send([first] + right.dropFirst())
-        try client.expectDisconnect(0x81)
+        try client.expectFault(0x81)
     }
 
     @Test("[5.0 MQTT-3.10.3-1] filters in UNSUBSCRIBE are valid UTF-8", arguments: IllFormed.strings)
@@ -31,7 +31,7 @@ import Testing
         let client = try RawClient.v5()
         #expect(try codes(client, ["gr\u{FC}n"]) == [0x11])
         client.send(Wire.packet(0xA2, [0, 1, 0] + Wire.field(filter)))
-        try client.expectDisconnect(0x81)
+        try client.expectFault(0x81)
     }
 
     @Test("[5.0 MQTT-3.10.3-2] UNSUBSCRIBE has at least one filter")
@@ -39,7 +39,7 @@ import Testing
         let client = try RawClient.v5()
         client.send(Wire.unsubscribe(id: 1, [], properties: []))
         try withKnownDifference(.mosquitto, "an empty UNSUBSCRIBE is called malformed (81)") {
-            try client.expectDisconnect(0x82)
+            try client.expectFault(0x82)
         }
     }
 

@@ -2,7 +2,7 @@ import MQTTTestKit
 import Testing
 
 /// Chapters 4.1, 4.2, 4.5 and 4.6: what a session holds, how long, and in which order it gives it out.
-@Suite(.blocking) struct V50SessionTests {
+@Suite(.blocking) struct V50StateAndOrderTests {
     @Test(
         "[5.0 MQTT-4.1.0-1] session state is not dropped while the connection is open", arguments: [0, 1] as [UInt32])
     func keptWhileOpen(expiry: UInt32) throws {
@@ -12,7 +12,7 @@ import Testing
         try client.subscribe(topic, 2)
         try publisher.publish(topic, "open", qos: 2)
         let id = try #require(try client.receiveUnanswered().packetID)
-        pass(milliseconds: 2_600)
+        pause(milliseconds: 2_600)
         client.send(Wire.pubrec(id))
         try client.expect(Wire.pubrel(id))
         client.send(Wire.pubcomp(id))
@@ -30,7 +30,7 @@ import Testing
             let client = try RawClient.v5(.sessionExpiryInterval(expiry), id: id)
             try client.subscribe(topic, 1)
             client.close()
-            pass(milliseconds: milliseconds)
+            pause(milliseconds: milliseconds)
             let again = try RawClient(.shared(), version: 5)
             let connack = try again.connect(id: id, version: 5, cleanStart: false)
             try publisher.publish(topic, "x", qos: 1)
@@ -198,7 +198,7 @@ import Testing
             try publisher.publish(topic, name, qos: 1, properties: [.messageExpiryInterval(expiry)])
         }
         try publisher.publish(topic, "forever", qos: 1)
-        pass(milliseconds: 2_200)
+        pause(milliseconds: 2_200)
         let packets = try RawClient.resumed(id).everything(from: publisher)
         #expect(packets.map(\.payloadText) == ["long", "longest", "forever"])
         let left = packets.map { $0.number(0x02) }
@@ -225,7 +225,7 @@ import Testing
         let publisher = try RawClient.v5()
         try publisher.publish(base + "/short", "x", qos: 1, retain: true, properties: [.messageExpiryInterval(1)])
         try publisher.publish(base + "/long", "x", qos: 1, retain: true, properties: [.messageExpiryInterval(100)])
-        pass(milliseconds: 2_200)
+        pause(milliseconds: 2_200)
         let client = try RawClient.v5()
         try client.subscribe(base + "/#", 1)
         let packets = try client.everything(from: publisher)
