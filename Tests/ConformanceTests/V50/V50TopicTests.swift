@@ -198,7 +198,10 @@ import Testing
         for filter in ["$t/#", "$t/+", "$t/x"] {
             let client = try RawClient.v5(on: broker)
             try client.subscribe(filter, 1)
-            #expect(try client.everything(from: publisher).contains { $0.topicText == "$t/x" }, "\(filter)")
+            let kept = try client.receivePublish()
+            #expect(kept.retain && kept.topicText.hasPrefix("$t"), "\(filter)")
+            try publisher.publish("$t/x", "live", qos: 1)
+            #expect(try client.everything(from: publisher).contains { $0.payloadText == "live" }, "\(filter)")
         }
     }
 
