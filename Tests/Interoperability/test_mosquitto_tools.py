@@ -172,4 +172,4 @@ def test_the_brokers_own_topics(broker):
 def test_takeover_is_told(broker, topic):
     with subscriber(broker, f"-V 5 -i {topic[2:]} -t {topic}") as first:
         run(f"mosquitto_pub -V 5 -i {topic[2:]} -t {topic}/x -m x", broker.port)
-        first.until("received DISCONNECT (142)")
+        first.until("eceived DISCONNECT (142)")
