@@ -66,7 +66,8 @@ package final class RawClient {
         }
     }
 
-    /// Closes the socket in the ordinary way, without a DISCONNECT: for MQTT a network failure.
+    /// Closes the socket in the ordinary way, without a DISCONNECT: for MQTT a network failure. The broker notices some
+    /// time later; a test that needs it to have noticed waits for a will, or uses `disconnect`.
     package func close() {
         guard descriptor >= 0 else { return }
         Glibc.close(descriptor)
