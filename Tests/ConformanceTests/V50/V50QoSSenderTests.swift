@@ -230,6 +230,21 @@ import Testing
         #expect(Set(packets.map(\.packetID)).count == 6)
     }
 
+    @Test("[5.0 facts] an acknowledgement of another kind finishes nothing")
+    func wrongKind() throws {
+        for (qos, wrong): (UInt8, (UInt16) -> [UInt8]) in [
+            (1, { Wire.pubcomp($0) }), (2, { Wire.puback($0) }), (2, { Wire.pubcomp($0) }),
+        ] {
+            let pair = try Pair(qos)
+            let id = try #require(try pair.send(0..<1, qos: qos)[0].packetID)
+            // Ignored, or an error: the standard leaves it open. The message stays owed either way.
+            pair.subscriber.send(wrong(id) + Wire.disconnect(reason: 0))
+            try pair.subscriber.packetsUntilClosed()
+            let resent = try RawClient.resumed(pair.id).receiveUnanswered()
+            #expect((resent.packetID, resent.payloadText, resent.dup) == (id, "0", true))
+        }
+    }
+
     @Test("[5.0 facts] a takeover resumes like any other connection")
     func takeoverResends() throws {
         let pair = try Pair(1)
