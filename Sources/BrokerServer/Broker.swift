@@ -33,14 +33,21 @@ package final class Broker: Sendable {
         let settings = ShardSettings(configuration)
         let listenerSettings = configuration.listeners.map { ListenerSettings($0) }
         let log = log
-        loops = try group.makeIterator().enumerated().map { index, loop in
+        let homeKey = UInt64.random(in: .min ... .max)
+        let eventLoops = Array(group.makeIterator())
+        let mailboxes = eventLoops.map { Mailbox(eventLoop: $0) }
+        loops = try eventLoops.enumerated().map { index, eventLoop in
             let seed = UInt64.random(in: .min ... .max)
-            return try loop.submit {
-                let shard = Shard(index: index, settings: settings, listeners: listenerSettings, seed: seed)
-                return NIOLoopBound(
-                    ShardLoop(eventLoop: loop, shard: shard, clock: clock, log: log), eventLoop: loop)
+            return try eventLoop.submit {
+                let shard = Shard(
+                    index: index, count: mailboxes.count, homeKey: homeKey, settings: settings,
+                    listeners: listenerSettings, seed: seed)
+                let loop = ShardLoop(
+                    eventLoop: eventLoop, shard: shard, mailboxes: mailboxes, homeKey: homeKey, clock: clock, log: log)
+                return NIOLoopBound(loop, eventLoop: eventLoop)
             }.wait()
         }
+        for (mailbox, loop) in zip(mailboxes, loops) { mailbox.setReader(loop) }
     }
 
     // MARK: Running

@@ -74,10 +74,9 @@ extension Shard {
             subscriptions.append(.init(filter: filter, options: subscriber.options, identifier: subscriber.identifier))
         }
         for membership in session.pointee.shared {
-            let group = groups.pointer(membership.group)
-            let member = group.pointee.members[membership.index]
             subscriptions.append(
-                .init(filter: group.pointee.name.bytes, options: member.options, identifier: member.identifier))
+                .init(
+                    filter: membership.group.bytes, options: membership.options, identifier: membership.identifier))
         }
         return SessionRecord(
             clientIdentifier: session.pointee.clientIdentifier,

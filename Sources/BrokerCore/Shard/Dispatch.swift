@@ -22,6 +22,10 @@ struct Dispatch {
     var logged = -1
     /// Something of it must be kept before the publisher may be told.
     var waitsForStorage = false
+    /// Neighbours have it when this is answered; the publisher waits for that too.
+    var confirmation: StorageToken?
+    /// It came from a neighbour: not to go to another.
+    var isFromNeighbour = false
 
     init(parts: MessageParts) { self.parts = parts }
 

@@ -7,6 +7,8 @@ package enum Effect: Sendable {
     case pauseReading(ConnectionID)
     case resumeReading(ConnectionID)
     case storage(StorageRequest)
+    /// Hand this to a neighbour, after what it was handed before.
+    case tell(shard: Int, PeerBatch)
     case log(LogEvent)
 }
 

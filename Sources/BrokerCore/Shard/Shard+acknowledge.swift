@@ -9,10 +9,13 @@ struct PendingReplies {
         var type: PacketType
         var identifier: UInt16
         var reason: ReasonCode
-        /// What it waits for; nil = ready.
+        /// What it waits for: storage, and neighbours; both nil = ready.
         var token: StorageToken?
+        var other: StorageToken?
         /// The codes of a SUBACK or UNSUBACK.
         var codes: [ReasonCode] = []
+
+        var isReady: Bool { token == nil && other == nil }
     }
 
     var waiting: Deque<Reply> = []
@@ -29,9 +32,11 @@ extension Shard {
     ) {
         let reason: ReasonCode =
             dispatch.receivers == 0 && connection.pointee.version == .v5 ? .noMatchingSubscribers : .success
-        if dispatch.waitsForStorage || connection.pointee.hasWaitingReplies {
+        if dispatch.waitsForStorage || dispatch.confirmation != nil || connection.pointee.hasWaitingReplies {
             return queueReply(
-                .init(type: type, identifier: identifier, reason: reason, token: dispatch.waitsForStorage ? batchToken() : nil),
+                .init(
+                    type: type, identifier: identifier, reason: reason,
+                    token: dispatch.waitsForStorage ? batchToken() : nil, other: dispatch.confirmation),
                 connection, slot)
         }
         sendReply(type, identifier, reason, connection, slot)
@@ -54,6 +59,7 @@ extension Shard {
         connection.pointee.hasWaitingReplies = true
         extras(of: connection).replies.waiting.append(reply)
         if let token = reply.token { storage.await(token, .replies(id(of: slot))) }
+        if let other = reply.other { storage.await(other, .replies(id(of: slot))) }
     }
 
     /// Sends what is ready at the front. `token` has been kept, or `failure` says why not.
@@ -61,15 +67,23 @@ extension Shard {
         guard exists(id) else { return }
         let connection = connections.pointer(id.slot)
         guard let extras = connection.pointee.extras, connection.pointee.phase == .open else { return }
-        for i in extras.replies.waiting.indices where extras.replies.waiting[i].token == token {
+        for i in extras.replies.waiting.indices
+        where extras.replies.waiting[i].token == token || extras.replies.waiting[i].other == token {
             guard failure == nil || connection.pointee.version == .v5 else {
                 // 3.x has no way to say no: without an acknowledgement the client will send it again.
                 return fail(id.slot, .refused(.implementationSpecificError))
             }
-            extras.replies.waiting[i].token = nil
-            if failure != nil { extras.replies.waiting[i].fail() }
+            if extras.replies.waiting[i].token == token { extras.replies.waiting[i].token = nil }
+            if extras.replies.waiting[i].other == token { extras.replies.waiting[i].other = nil }
+            guard failure != nil else { continue }
+            if extras.replies.waiting[i].type == .pubrec {
+                // Not accepted: the identifier is free, and its message would be new. §4.3.3
+                let identifier = extras.replies.waiting[i].identifier
+                _ = sessions.pointer(connection.pointee.session).pointee.received.remove(identifier)
+            }
+            extras.replies.waiting[i].fail()
         }
-        while let next = extras.replies.waiting.first, next.token == nil {
+        while let next = extras.replies.waiting.first, next.isReady {
             extras.replies.waiting.removeFirst()
             if next.codes.isEmpty {
                 sendReply(next.type, next.identifier, next.reason, connection, id.slot)
@@ -191,11 +205,15 @@ extension Shard {
         }
     }
 
-    /// Remembers a QoS 2 identifier until PUBREL.
-    mutating func holdReceived(_ identifier: UInt16, _ connection: UnsafeMutablePointer<Connection>) {
+    /// Remembers a QoS 2 identifier until PUBREL; true where that must be kept before PUBREC leaves.
+    mutating func holdReceived(_ identifier: UInt16, _ connection: UnsafeMutablePointer<Connection>) -> Bool {
         let session = sessions.pointer(connection.pointee.session)
         let isNew = session.pointee.received.insert(identifier)
         precondition(isNew, "a repetition does not come here")
+        guard let queue = session.pointee.details?.storage?.queue else { return false }
+        _ = batchToken()
+        storage.batch.changes.append(.received(queue, identifier: identifier))
+        return true
     }
 }
 

@@ -84,7 +84,9 @@ extension Shard {
     private mutating func assignIdentifier(prefix: String) -> MQTTString {
         while true {
             let identifier = MQTTString(prefix + UUIDText.make(using: &random))
-            if clients[identifier] == nil { return identifier }  // [5.0 MQTT-3.2.2-16]
+            // Unique, and kept by this shard, where the connection is. [5.0 MQTT-3.2.2-16]
+            let isHere = identifier.bytes.withUnsafeBytes { neighbours.home($0) } == index
+            if isHere, clients[identifier] == nil { return identifier }
         }
     }
 
@@ -108,6 +110,7 @@ extension Shard {
         session.pointee.attachment &+= 1
         session.pointee.details?.sending = 0
         session.pointee.expiryIntervalSeconds = expiry
+        announcePresence(sessionSlot, isOnline: true)
         if connect.will != nil || session.pointee.details != nil {
             let details = details(of: sessionSlot)
             details.will = connect.will  // [5.0 MQTT-3.1.2-7]

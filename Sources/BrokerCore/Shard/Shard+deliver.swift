@@ -199,8 +199,9 @@ extension Shard {
     }
 
     /// Seconds left of the message's expiry: what it had less what it waited. [5.0 MQTT-3.3.2-6]
-    func remainingSeconds(_ message: Message) -> UInt32? {
-        let expiresAt = message.header.pointee.expiresAt
+    func remainingSeconds(_ message: Message) -> UInt32? { remainingSeconds(message.header.pointee.expiresAt) }
+
+    func remainingSeconds(_ expiresAt: Int64) -> UInt32? {
         guard expiresAt != MessageParts.never else { return nil }
         return UInt32(clamping: max(0, (expiresAt - now + 999) / 1000))
     }

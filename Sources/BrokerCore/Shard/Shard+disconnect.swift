@@ -92,6 +92,7 @@ extension Shard {
         let session = sessions.pointer(sessionSlot)
         session.pointee.connection = SlotTable<Connection>.none
         session.pointee.details?.resends.removeAll()
+        announcePresence(sessionSlot, isOnline: false)
         guard !keepingSession else { return }
         leaveWill(sessionSlot)
         if session.pointee.isPersistent {
@@ -115,8 +116,8 @@ extension Shard {
             session.pointee.details?.will = nil
             publishWill(will, publisher: session.pointee.clientKey)
         }
+        let orphans = takeOrphans(slot)
         unsubscribeAll(slot)
-        let orphans = takeSharedMessages(slot)
         session.pointee.window.removeAll { $0.message.release() }
         for outgoing in session.pointee.queue { outgoing.message.release() }
         session.pointee.queue.removeAll()

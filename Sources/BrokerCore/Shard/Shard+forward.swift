@@ -80,7 +80,8 @@ extension Shard {
     private mutating func forwardElsewhere(_ subscriber: Subscriber, _ dispatch: inout Dispatch) {
         switch subscriber.kind {
         case .group: forwardShared(subscriber.slot, &dispatch)
-        case .session, .shard: break
+        case .shard: if !dispatch.isFromNeighbour { forward(to: Int(subscriber.slot), &dispatch) }
+        case .session: break
         }
     }
 

@@ -118,7 +118,7 @@ extension Shard {
             guard publish.qos != .atMostOnce else { return }
             return reply(publish.qos == .atLeastOnce ? .puback : .pubrec, identifier, refusal, connection, slot)
         }
-        if publish.qos == .exactlyOnce { holdReceived(identifier, connection) }
+        if publish.qos == .exactlyOnce, holdReceived(identifier, connection) { dispatch.waitsForStorage = true }
         if dispatch.parts.retain { setRetained(&dispatch) }
         forward(plan, &dispatch)
         if publish.qos != .atMostOnce {

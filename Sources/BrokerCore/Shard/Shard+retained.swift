@@ -21,6 +21,7 @@ extension Shard {
 
     /// A PUBLISH with RETAIN: the topic's message from now on, or none. [5.0 MQTT-3.3.1-5] [5.0 MQTT-3.3.1-6]
     mutating func setRetained(_ dispatch: inout Dispatch) {
+        guard neighbours.isAlone else { return sendRetained(&dispatch) }
         guard dispatch.parts.payload.count > 0 else {
             // [5.0 MQTT-3.3.1-6] [5.0 MQTT-3.3.1-7] [3.1.1 MQTT-3.3.1-10] [3.1.1 MQTT-3.3.1-11]
             if retained.remove(dispatch.parts.topic) { storage.removeRetained([UInt8](dispatch.parts.topic)) }
@@ -34,12 +35,54 @@ extension Shard {
         dispatch.waitsForStorage = true
     }
 
-    /// Retained messages for a new subscription: sent as the reader takes them, never gathered.
-    mutating func startRetained(_ request: RetainedRequest, _ slot: UInt32) {
+    // MARK: One order for all shards
+
+    /// To the shard that orders its topic's retained messages: every shard has a copy, and all must agree on the last.
+    private mutating func sendRetained(_ dispatch: inout Dispatch) {
+        let home = neighbours.home(dispatch.parts.topic)
+        guard home != index else {
+            orderRetained(dispatch.parts)
+            if dispatch.parts.qos > 0 { dispatch.confirmation = confirmationToken() }
+            dispatch.waitsForStorage = true
+            return
+        }
+        let message = neighbours.pack(dispatch.parts, for: home)
+        neighbours.say(.retain(message), to: home)
+        if dispatch.parts.qos > 0 { confirm(by: home, &dispatch) }
+    }
+
+    /// This shard orders the topic: its own copy, storage, and everybody else's copy.
+    mutating func orderRetained(_ parts: MessageParts) {
+        applyRetained(parts)
+        if parts.payload.count > 0 {
+            var dispatch = Dispatch(parts: parts)
+            storage.batch.retained.append(logged(&dispatch))
+        } else {
+            storage.removeRetained([UInt8](parts.topic))
+        }
+        for shard in 0..<neighbours.count where shard != index {
+            let message = neighbours.pack(parts, for: shard)
+            neighbours.say(.retained(message), to: shard)
+            if parts.qos > 0 { neighbours.wantsConfirmation[shard] = true }
+        }
+        if parts.qos > 0 { _ = confirmationToken() }
+    }
+
+    mutating func applyRetained(_ parts: MessageParts) {
+        if parts.payload.count > 0 { retained.set(Message.make(parts)) } else { retained.remove(parts.topic) }
+    }
+
+    // MARK: Delivery to new subscriptions
+
+    /// Retained messages for new subscriptions: sent as the reader takes them, never gathered.
+    mutating func startRetained(_ requests: [RetainedRequest], _ slot: UInt32) {
         guard retained.count > 0 else { return }
-        details(of: slot).retained.append(
-            RetainedDelivery(
-                walk: retained.walk(request.filter), options: request.options, identifier: request.identifier))
+        for request in requests {
+            details(of: slot).retained.append(
+                RetainedDelivery(
+                    walk: retained.walk(request.filter), options: request.options, identifier: request.identifier))
+        }
+        pump(slot)
     }
 
     /// Goes on with the first retained delivery of a session, as far as window and socket allow.

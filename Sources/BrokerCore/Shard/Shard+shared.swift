@@ -2,104 +2,191 @@ import DequeModule
 import MQTTDelivery
 import MQTTProtocol
 
-/// A shared subscription, §4.8.2: its members take turns. It ends with its last member.
+/// A shared subscription, §4.8.2: its members take turns. One shard keeps it, for members everywhere; it ends with its
+/// last member.
 struct SharedGroup: ~Copyable {
     struct Member {
-        var session: UInt32
-        /// Where the session keeps its record of this membership.
-        var record: UInt32
+        var name: PeerMember
         var identifier: UInt32
         var options: DeliveryOptions
+        var isOnline: Bool
     }
 
-    /// Names the group in messages on their way; never used twice, so a message does not meet a stranger's group.
-    let serial: UInt32
     /// `$share/NAME/FILTER`, whole.
     let name: MQTTString
     /// Where the group stands in the tree.
     var place: SubscriptionPlace
     var members: [Member] = []
+    var indices: [PeerMember: Int] = [:]
     var turn = 0
 }
 
-/// A session's membership in a group.
+/// A session's membership in a group, kept with the session.
 struct SharedMembership {
-    var group: UInt32
-    /// Its index among the members.
-    var index: Int
+    var group: MQTTString
+    /// Names the group in messages on their way to this session.
+    var serial: UInt32
+    var options: DeliveryOptions
+    var identifier: UInt32
+}
+
+/// A message of a group whose member could not finish it.
+struct Orphan {
+    var group: MQTTString
+    var message: Message
 }
 
 extension Shard {
+    // MARK: Members, at their own shard
+
     /// Joins, or replaces the options of a member that is there.
     mutating func joinGroup(
-        _ name: MQTTString, _ filter: UnsafeRawBufferPointer, _ identifier: UInt32, _ options: DeliveryOptions,
-        _ slot: UInt32
+        _ group: MQTTString, _ identifier: UInt32, _ options: DeliveryOptions, _ slot: UInt32
     ) {
-        let group = groupNames[name] ?? makeGroup(name, filter)
-        let members = groups.pointer(group)
         let session = sessions.pointer(slot)
-        if let membership = session.pointee.shared.first(where: { $0.group == group }) {
-            members.pointee.members[membership.index].identifier = identifier
-            members.pointee.members[membership.index].options = options
-            return
+        if let at = session.pointee.shared.firstIndex(where: { $0.group == group }) {
+            session.pointee.shared[at].options = options
+            session.pointee.shared[at].identifier = identifier
+        } else {
+            session.pointee.shared.append(
+                SharedMembership(group: group, serial: nextGeneration(), options: options, identifier: identifier))
         }
-        session.pointee.shared.append(SharedMembership(group: group, index: members.pointee.members.count))
-        members.pointee.members.append(
-            .init(
-                session: slot, record: UInt32(session.pointee.shared.count - 1), identifier: identifier,
-                options: options))
-    }
-
-    private mutating func makeGroup(_ name: MQTTString, _ filter: UnsafeRawBufferPointer) -> UInt32 {
-        let slot = groups.insert(
-            SharedGroup(serial: nextGeneration(), name: name, place: SubscriptionPlace(node: 0, index: 0)))
-        groupSerials[groups.pointer(slot).pointee.serial] = slot
-        groups.pointer(slot).pointee.place = routes.subscribe(
-            filter, Subscriber(kind: .group, slot: slot, options: DeliveryOptions(qos: .exactlyOnce)))
-        groupNames[name] = slot
-        invalidate(filter)
-        return slot
+        let generation = session.pointee.generation
+        let home = home(of: group)
+        guard home == index else {
+            return neighbours.say(
+                .join(group: group, session: slot, generation: generation, options: options, identifier: identifier),
+                to: home)
+        }
+        joinHere(group, PeerMember(shard: index, session: slot, generation: generation), options, identifier)
     }
 
     /// Leaves the group of this name; false where the session is no member.
     mutating func leaveGroup(_ name: UnsafeRawBufferPointer, _ slot: UInt32) -> Bool {
-        guard let name = try? MQTTString(validating: name), let group = groupNames[name],
-            sessions.pointer(slot).pointee.shared.contains(where: { $0.group == group })
-        else { return false }
+        let session = sessions.pointer(slot)
+        guard let at = session.pointee.shared.firstIndex(where: { $0.group.bytes.elementsEqual(name) }) else {
+            return false
+        }
+        let group = session.pointee.shared.remove(at: at).group
         leave(group, slot)
         return true
     }
 
-    mutating func leave(_ group: UInt32, _ slot: UInt32) {
+    mutating func leave(_ group: MQTTString, _ slot: UInt32) {
+        let generation = sessions.pointer(slot).pointee.generation
+        let home = home(of: group)
+        guard home == index else {
+            return neighbours.say(.leave(group: group, session: slot, generation: generation), to: home)
+        }
+        leaveHere(group, PeerMember(shard: index, session: slot, generation: generation))
+    }
+
+    /// Tells the groups of a session that it got or lost its connection.
+    mutating func announcePresence(_ slot: UInt32, isOnline: Bool) {
         let session = sessions.pointer(slot)
-        guard let record = session.pointee.shared.firstIndex(where: { $0.group == group }) else { return }
-        let index = session.pointee.shared[record].index
-        session.pointee.shared.remove(at: record)
-        for later in record..<session.pointee.shared.count {
-            let membership = session.pointee.shared[later]
-            groups.pointer(membership.group).pointee.members[membership.index].record = UInt32(later)
+        guard !session.pointee.shared.isEmpty else { return }
+        let generation = session.pointee.generation
+        for membership in session.pointee.shared {
+            let home = home(of: membership.group)
+            if home == index {
+                let member = PeerMember(shard: index, session: slot, generation: generation)
+                setPresence(membership.group, member, isOnline)
+            } else {
+                neighbours.say(
+                    .presence(group: membership.group, session: slot, generation: generation, isOnline: isOnline),
+                    to: home)
+            }
         }
-        let members = groups.pointer(group)
-        let last = members.pointee.members.count - 1
-        if index != last {
-            let moved = members.pointee.members[last]
-            members.pointee.members[index] = moved
-            sessions.pointer(moved.session).pointee.shared[Int(moved.record)].index = index
+    }
+
+    /// A message that the group's shard hands to this member.
+    mutating func take(
+        _ parts: MessageParts, _ slot: UInt32, _ generation: UInt32, _ group: MQTTString, _ options: DeliveryOptions,
+        _ identifier: UInt32
+    ) {
+        guard isSession(slot, generation),
+            let membership = sessions.pointer(slot).pointee.shared.first(where: { $0.group == group })
+        else { return giveBack(parts, group) }
+        var dispatch = Dispatch(parts: parts)
+        dispatch.expirySeconds = remainingSeconds(parts.expiresAt)
+        deliver(
+            Delivery(
+                session: slot, qos: grantedQoS(options.qos, parts.qos),
+                retain: parts.retain && options.retainAsPublished, identifier: identifier, group: membership.serial),
+            &dispatch)
+        dispatch.finish()
+    }
+
+    private mutating func giveBack(_ parts: MessageParts, _ group: MQTTString) {
+        let home = home(of: group)
+        if home == index { return redispatch(parts, group) }
+        let message = neighbours.pack(parts, for: home)
+        neighbours.say(.orphan(group: group, message), to: home)
+    }
+
+    // MARK: The group, at its shard
+
+    private func home(of group: MQTTString) -> Int { group.bytes.withUnsafeBytes { neighbours.home($0) } }
+
+    mutating func joinHere(
+        _ name: MQTTString, _ member: PeerMember, _ options: DeliveryOptions, _ identifier: UInt32
+    ) {
+        let group = groups.pointer(groupNames[name] ?? makeGroup(name))
+        if let at = group.pointee.indices[member] {
+            group.pointee.members[at].options = options
+            group.pointee.members[at].identifier = identifier
+            return
         }
-        members.pointee.members.removeLast()
-        if members.pointee.members.isEmpty { endGroup(group) }
+        group.pointee.indices[member] = group.pointee.members.count
+        group.pointee.members.append(.init(name: member, identifier: identifier, options: options, isOnline: true))
+    }
+
+    private mutating func makeGroup(_ name: MQTTString) -> UInt32 {
+        let slot = groups.insert(SharedGroup(name: name, place: SubscriptionPlace(node: 0, index: 0)))
+        name.bytes.withUnsafeBytes { bytes in
+            guard case .shared(_, let range) = TopicSyntax.sharedFilter(bytes) else {
+                preconditionFailure("a group's name has been checked")
+            }
+            let filter = UnsafeRawBufferPointer(rebasing: bytes[range])
+            let place = routes.subscribe(
+                filter, Subscriber(kind: .group, slot: slot, options: DeliveryOptions(qos: .exactlyOnce)))
+            groups.pointer(slot).pointee.place = place
+            if isOnlyLocal(at: place.node) { announce(filter, isWanted: true) }
+            invalidate(filter)
+        }
+        groupNames[name] = slot
+        return slot
+    }
+
+    mutating func leaveHere(_ name: MQTTString, _ member: PeerMember) {
+        guard let slot = groupNames[name] else { return }
+        let group = groups.pointer(slot)
+        guard let at = group.pointee.indices.removeValue(forKey: member) else { return }
+        let moved = group.pointee.members.removeLast()
+        if at < group.pointee.members.count {
+            group.pointee.members[at] = moved
+            group.pointee.indices[moved.name] = at
+        }
+        if group.pointee.members.isEmpty { endGroup(slot) }
     }
 
     private mutating func endGroup(_ slot: UInt32) {
         let group = groups.pointer(slot)
         let place = group.pointee.place
         groupNames.removeValue(forKey: group.pointee.name)
-        groupSerials.removeValue(forKey: group.pointee.serial)
         var filter: [UInt8] = []
         routes.levels.path(to: place.node, into: &filter)
-        if let moved = routes.remove(at: place) { reseat(moved, at: place) }
-        filter.withUnsafeBytes { invalidate($0) }
+        filter.withUnsafeBytes { bytes in
+            if isOnlyLocal(at: place.node) { announce(bytes, isWanted: false) }
+            if let moved = routes.remove(at: place) { reseat(moved, at: place) }
+            invalidate(bytes)
+        }
         groups.remove(slot)
+    }
+
+    mutating func setPresence(_ name: MQTTString, _ member: PeerMember, _ isOnline: Bool) {
+        guard let slot = groupNames[name], let at = groups.pointer(slot).pointee.indices[member] else { return }
+        groups.pointer(slot).pointee.members[at].isOnline = isOnline
     }
 
     // MARK: Delivering
@@ -110,11 +197,23 @@ extension Shard {
         guard let index = nextMember(group, qos: dispatch.parts.qos) else { return }
         let member = group.pointee.members[index]
         dispatch.receivers &+= 1
+        guard member.name.shard == self.index else {
+            let message = neighbours.pack(dispatch.parts, for: member.name.shard)
+            neighbours.say(
+                .hand(
+                    session: member.name.session, generation: member.name.generation, message,
+                    group: group.pointee.name, options: member.options, identifier: member.identifier),
+                to: member.name.shard)
+            if dispatch.parts.qos > 0 { confirm(by: member.name.shard, &dispatch) }
+            return
+        }
+        let session = sessions.pointer(member.name.session)
+        guard let membership = session.pointee.shared.first(where: { $0.group == group.pointee.name }) else { return }
         deliver(
             Delivery(
-                session: member.session, qos: grantedQoS(member.options.qos, dispatch.parts.qos),
+                session: member.name.session, qos: grantedQoS(member.options.qos, dispatch.parts.qos),
                 retain: dispatch.parts.retain && member.options.retainAsPublished, identifier: member.identifier,
-                group: group.pointee.serial),
+                group: membership.serial),
             &dispatch)
     }
 
@@ -128,55 +227,69 @@ extension Shard {
         for step in 0..<count {
             let index = (group.pointee.turn &+ step) % count
             let member = group.pointee.members[index]
-            let session = sessions.pointer(member.session)
-            if session.pointee.isOnline {
-                let connection = connections.pointer(session.pointee.connection)
-                if connection.pointee.flow == .flowing, session.pointee.queue.isEmpty,
-                    min(member.options.qos, qos) == 0
-                        || session.pointee.window.hasRoom(limit: connection.pointee.sendLimit)
-                {
-                    group.pointee.turn = (index &+ 1) % count
-                    return index
-                }
-                if connected == nil { connected = index }
-            } else if absent == nil {
-                absent = index
+            guard member.isOnline else {
+                if absent == nil { absent = index }
+                continue
             }
+            if keepsUp(member, qos) {
+                group.pointee.turn = (index &+ 1) % count
+                return index
+            }
+            if connected == nil { connected = index }
         }
         guard let chosen = connected ?? absent else { return nil }
         group.pointee.turn = (chosen &+ 1) % count
         return chosen
     }
 
+    /// Whether a message to this member would leave at once. Of members elsewhere we only know that they are there.
+    private func keepsUp(_ member: SharedGroup.Member, _ qos: UInt8) -> Bool {
+        guard member.name.shard == index else { return true }
+        let session = sessions.pointer(member.name.session)
+        guard session.pointee.isOnline else { return false }
+        let connection = connections.pointer(session.pointee.connection)
+        guard connection.pointee.flow == .flowing, session.pointee.queue.isEmpty else { return false }
+        return min(member.options.qos, qos) == 0
+            || session.pointee.window.hasRoom(limit: connection.pointee.sendLimit)
+    }
+
     // MARK: When a member's session ends
 
     /// Messages of shared subscriptions that the ending session had not acknowledged and that another may have: what
     /// was queued, and QoS 1 in flight. QoS 2 that has begun ends with its session. [5.0 MQTT-4.8.2-4] [5.0 MQTT-4.8.2-5]
-    mutating func takeSharedMessages(_ slot: UInt32) -> [(group: UInt32, message: Message)] {
+    mutating func takeOrphans(_ slot: UInt32) -> [Orphan] {
         let session = sessions.pointer(slot)
-        var taken: [(group: UInt32, message: Message)] = []
+        guard !session.pointee.shared.isEmpty else { return [] }
+        var names: [UInt32: MQTTString] = [:]
+        for membership in session.pointee.shared { names[membership.serial] = membership.group }
+        var orphans: [Orphan] = []
         session.pointee.window.forEach { entry in
-            guard entry.payload.group != 0, entry.state == .puback else { return }
+            guard let group = names[entry.payload.group], entry.state == .puback else { return }
             entry.payload.message.retain()
-            taken.append((entry.payload.group, entry.payload.message))
+            orphans.append(Orphan(group: group, message: entry.payload.message))
         }
-        for outgoing in session.pointee.queue where outgoing.group != 0 {
+        for outgoing in session.pointee.queue {
+            guard let group = names[outgoing.group] else { continue }
             outgoing.message.retain()
-            taken.append((outgoing.group, outgoing.message))
+            orphans.append(Orphan(group: group, message: outgoing.message))
         }
-        return taken
+        return orphans
     }
 
     /// Gives messages of a member that left to the others.
-    mutating func redeliver(_ orphans: [(group: UInt32, message: Message)]) {
+    mutating func redeliver(_ orphans: [Orphan]) {
         for orphan in orphans {
-            if let group = groupSerials[orphan.group], !orphan.message.isExpired(at: now) {
-                var dispatch = Dispatch(parts: orphan.message.parts)
-                dispatch.expirySeconds = remainingSeconds(orphan.message)
-                forwardShared(group, &dispatch)
-                dispatch.finish()
-            }
+            if !orphan.message.isExpired(at: now) { giveBack(orphan.message.parts, orphan.group) }
             orphan.message.release()
         }
+    }
+
+    /// Another member's turn for a message that has come back.
+    mutating func redispatch(_ parts: MessageParts, _ name: MQTTString) {
+        guard let slot = groupNames[name] else { return }
+        var dispatch = Dispatch(parts: parts)
+        dispatch.expirySeconds = remainingSeconds(parts.expiresAt)
+        forwardShared(slot, &dispatch)
+        dispatch.finish()
     }
 }

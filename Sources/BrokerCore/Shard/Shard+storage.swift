@@ -15,12 +15,20 @@ struct StorageDesk {
         /// The PUBREL of a PUBREC that is kept.
         case pubrel(session: UInt32, generation: UInt32, attachment: UInt32, identifier: UInt16)
         case records(session: UInt32, generation: UInt32)
+        /// A neighbour waits for this, and then for another token.
+        case confirm(shard: Int, StorageToken, then: StorageToken?)
+        /// Neighbours know a new subscription; now they must send what they retained before.
+        case barrier(session: UInt32, generation: UInt32, [RetainedRequest])
+        case startRetained(session: UInt32, generation: UInt32, [RetainedRequest])
     }
 
     private struct Request {
         var token: StorageToken
         var continuations: [Continuation] = []
         var answer: StorageEvent?
+        /// Neighbours that have not answered; nil = not sent yet, or a request to storage.
+        var neighboursLeft: Int?
+        var failure: StorageFailure?
     }
 
     /// Gathers until the tick ends.
@@ -60,6 +68,36 @@ struct StorageDesk {
 
     mutating func ask(_ token: StorageToken) { requests.append(Request(token: token)) }
 
+    // MARK: What neighbours answer
+
+    mutating func open(_ token: StorageToken) { ask(token) }
+
+    /// So many neighbours were asked under this token.
+    mutating func expect(answers: Int, of token: StorageToken) {
+        guard let at = requests.firstIndex(where: { $0.token == token }) else { return }
+        requests[at].neighboursLeft = answers
+        if answers == 0 { requests[at].answer = .stored(token, first: .start) }
+    }
+
+    /// One of them answered.
+    mutating func heard(_ token: StorageToken, _ failure: StorageFailure?) {
+        guard let at = requests.firstIndex(where: { $0.token == token }), let left = requests[at].neighboursLeft else {
+            return
+        }
+        requests[at].neighboursLeft = left - 1
+        if let failure { requests[at].failure = failure }
+        guard left == 1 else { return }
+        requests[at].answer =
+            requests[at].failure.map { .failed(token, $0) } ?? .stored(token, first: .start)
+    }
+
+    func isOpen(_ token: StorageToken) -> Bool {
+        batchRequest?.token == token || requests.contains { $0.token == token }
+    }
+
+    /// The token of the batch being gathered, if there is one.
+    var openBatch: StorageToken? { batchRequest?.token }
+
     /// Takes the gathered batch, if there is anything in it.
     mutating func takeBatch() -> (StorageToken, LogBatch)? {
         guard var request = batchRequest else { return nil }
@@ -96,10 +134,12 @@ extension Shard {
     package mutating func endTick(at now: Int64) {
         self.now = now
         if let (token, batch) = storage.takeBatch() { effects.append(.storage(.append(token, batch))) }
+        takePeerBatches()
+        settleAnswers()
     }
 
     /// Whether `endTick` has anything to do.
-    package var hasBatch: Bool { !storage.isBatchEmpty }
+    package var hasBatch: Bool { !storage.isBatchEmpty || (!neighbours.isAlone && neighbours.hasTick) }
 
     /// Storage answered.
     package mutating func handle(_ event: StorageEvent, at now: Int64) {
@@ -107,6 +147,11 @@ extension Shard {
         switch event {
         case .stored(let token, _), .failed(let token, _), .records(let token, _): storage.answered(token, event)
         }
+        settleAnswers()
+    }
+
+    /// Goes on with what has been answered, in the order of asking.
+    mutating func settleAnswers() {
         while let (token, answer, continuations) = storage.takeAnswered() {
             if case .failed(_, let failure) = answer {
                 log(.error, .storageFailed(failure, messages: continuations.count))
@@ -143,10 +188,21 @@ extension Shard {
         case .records(let slot, let generation):
             guard isSession(slot, generation) else { return }
             if case .records(_, let records) = answer { readBack(records, slot) } else { readBack([], slot) }
+        case .confirm(let shard, let asked, let then):
+            if failure == nil, let then, storage.isOpen(then) {
+                return storage.await(then, .confirm(shard: shard, asked, then: nil))
+            }
+            neighbours.answers.append((shard, .kept(asked, failure)))
+        case .barrier(let slot, let generation, let requests):
+            guard isSession(slot, generation) else { return }
+            whenAllHaveHeard(.startRetained(session: slot, generation: generation, requests))
+        case .startRetained(let slot, let generation, let requests):
+            guard isSession(slot, generation) else { return }
+            startRetained(requests, slot)
         }
     }
 
-    private func isSession(_ slot: UInt32, _ generation: UInt32) -> Bool {
+    func isSession(_ slot: UInt32, _ generation: UInt32) -> Bool {
         sessions.isTaken(slot) && sessions.pointer(slot).pointee.generation == generation
     }
 

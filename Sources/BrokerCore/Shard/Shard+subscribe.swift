@@ -28,8 +28,12 @@ extension Shard {
         }
         let isKept = sessions.pointer(sessionSlot).pointee.details?.storage != nil
         answer(.suback, packet.packetIdentifier, codes, isKept, sessionSlot, connection, slot)
-        for request in retainedFor { startRetained(request, sessionSlot) }
-        if !retainedFor.isEmpty { pump(sessionSlot) }
+        guard !retainedFor.isEmpty else { return }
+        if neighbours.isAlone { return startRetained(retainedFor, sessionSlot) }
+        // First every neighbour must send us what it publishes, then we must have what it retained before that.
+        let session = sessions.pointer(sessionSlot)
+        whenAllHaveHeard(
+            .barrier(session: sessionSlot, generation: session.pointee.generation, retainedFor))
     }
 
     /// UNSUBSCRIBE, §3.10.
@@ -58,11 +62,18 @@ extension Shard {
         _ type: PacketType, _ identifier: UInt16, _ codes: [ReasonCode], _ isKept: Bool, _ session: UInt32,
         _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
     ) {
-        guard isKept || connection.pointee.hasWaitingReplies else {
+        guard isKept || connection.pointee.hasWaitingReplies || !neighbours.isAlone else {
             return sendCodes(type, identifier, codes, connection, slot)
         }
         let token = isKept ? keepSession(session) : nil
-        queueReply(.init(type: type, identifier: identifier, reason: .success, token: token, codes: codes), connection, slot)
+        var heard: StorageToken?
+        if !neighbours.isAlone, type == .suback {
+            for shard in 0..<neighbours.count where shard != index { neighbours.wantsConfirmation[shard] = true }
+            heard = confirmationToken()
+        }
+        queueReply(
+            .init(type: type, identifier: identifier, reason: .success, token: token, other: heard, codes: codes),
+            connection, slot)
     }
 
     // MARK: One filter
@@ -76,12 +87,11 @@ extension Shard {
         switch TopicSyntax.sharedFilter(filter) {
         case .invalid:
             throw .refused(.topicFilterInvalid)  // [5.0 MQTT-4.8.2-1] [5.0 MQTT-4.8.2-2]
-        case .shared(_, let range):
+        case .shared:
             guard TopicFault.levels(of: filter) <= TopicFault.levelsMax else { return .topicFilterInvalid }
             // [5.0 MQTT-3.8.3-4]
             guard !subscription.noLocal else { throw .malformed(.noLocalOnShared) }
-            joinGroup(
-                subscription.filter, UnsafeRawBufferPointer(rebasing: filter[range]), identifier, options, session)
+            joinGroup(subscription.filter, identifier, options, session)
         case .notShared:
             // [5.0 MQTT-4.7.1-1] [5.0 MQTT-4.7.1-2] [3.1.1 MQTT-4.7.1-2] [3.1.1 MQTT-4.7.1-3]
             guard TopicSyntax.isValidFilter(filter) else { throw .refused(.topicFilterInvalid) }
@@ -114,6 +124,7 @@ extension Shard {
                 kind: .session, slot: slot, record: UInt32(session.pointee.subscriptions.count),
                 identifier: identifier, options: options))
         session.pointee.subscriptions.append(place)
+        if isOnlyLocal(at: place.node) { announce(filter, isWanted: true) }
         return true
     }
 
@@ -125,6 +136,7 @@ extension Shard {
         guard TopicSyntax.isValidFilter(filter) else { throw .refused(.topicFilterInvalid) }
         // Character by character the same filter, or none. [5.0 MQTT-3.10.4-1] [3.1.1 MQTT-3.10.4-1]
         guard let place = place(of: filter, slot) else { return .noSubscriptionExisted }
+        if isOnlyLocal(at: place.node) { announce(filter, isWanted: false) }
         removeSubscription(place, of: slot)
         invalidate(filter)
         return .success
@@ -158,6 +170,17 @@ extension Shard {
         session.pointee.subscriptions.removeLast()
     }
 
+    /// Whether this filter's list has exactly one subscriber that is not a neighbour: the first to come, the last to go.
+    func isOnlyLocal(at node: UInt32) -> Bool {
+        guard !neighbours.isAlone, let list = routes.list(at: node), Int(list.pointee.count) <= neighbours.count else {
+            return false
+        }
+        let entries = SubscriptionTree.List.entries(list)
+        var local = 0
+        for i in 0..<Int(list.pointee.count) where entries[i].kind != .shard { local += 1 }
+        return local == 1
+    }
+
     /// A subscriber has moved to another place in its list.
     mutating func reseat(_ moved: Subscriber, at place: SubscriptionPlace) {
         switch moved.kind {
@@ -172,10 +195,11 @@ extension Shard {
         while let place = sessions.pointer(slot).pointee.subscriptions.last {
             filter.removeAll(keepingCapacity: true)
             routes.levels.path(to: place.node, into: &filter)
+            if isOnlyLocal(at: place.node) { filter.withUnsafeBytes { announce($0, isWanted: false) } }
             removeSubscription(place, of: slot)
             filter.withUnsafeBytes { invalidate($0) }
         }
-        while let membership = sessions.pointer(slot).pointee.shared.last { leave(membership.group, slot) }
+        while let membership = sessions.pointer(slot).pointee.shared.popLast() { leave(membership.group, slot) }
     }
 
     /// Routes that a filter can match are resolved anew.

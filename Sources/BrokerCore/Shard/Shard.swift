@@ -10,7 +10,7 @@ import MQTTProtocol
 /// `+disconnect` (what it means) → `+forward`, `+deliver` (who gets it) → `Outbox` and `effects` (what to do).
 /// Times are milliseconds since 1970 on a clock that never steps back, given with every event.
 package struct Shard: ~Copyable {
-    package let index: Int
+    package var index: Int { neighbours.index }
     package let settings: ShardSettings
     package let listeners: [ListenerSettings]
 
@@ -34,7 +34,6 @@ package struct Shard: ~Copyable {
     var matches = MatchBuffer()
     var groups = SlotTable<SharedGroup>()
     var groupNames: [MQTTString: UInt32] = [:]
-    var groupSerials: [UInt32: UInt32] = [:]
     var retained: RetainedTree
 
     var outbox = Outbox()
@@ -51,12 +50,18 @@ package struct Shard: ~Copyable {
     /// Properties that are passed on, copied out of a block that holds others too.
     var forwardedProperties = ByteRun(capacity: 256)
     var storage = StorageDesk()
+    var neighbours: Neighbourhood
 
     /// - Parameters:
-    ///   - index: its number among its neighbours.
+    ///   - index: its number among its neighbours, from 0.
+    ///   - count: how many shards there are, itself included.
+    ///   - homeKey: the same for all of them: decides which shard keeps what.
     ///   - seed: chance, for hash keys and client identifiers.
-    package init(index: Int = 0, settings: ShardSettings, listeners: [ListenerSettings], seed: UInt64) {
-        self.index = index
+    package init(
+        index: Int = 0, count: Int = 1, homeKey: UInt64 = 0, settings: ShardSettings, listeners: [ListenerSettings],
+        seed: UInt64
+    ) {
+        neighbours = Neighbourhood(index: index, count: count, key: homeKey)
         self.settings = settings
         self.listeners = listeners
         random = SplitMix64(seed: seed)

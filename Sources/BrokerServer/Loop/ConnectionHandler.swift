@@ -1,81 +1,72 @@
 import BrokerCore
 import NIOCore
 
-/// One connection's place in the pipeline: bytes in, bytes out, nothing decided. It holds what NIO needs to know of a
-/// connection; what MQTT needs to know is in the shard, under `id`.
-/// Before: the socket. After: `Shard.receive`.
-final class ConnectionHandler: ChannelInboundHandler {
+/// One connection's place in the pipeline: bytes in, bytes out, nothing decided.
+/// Before: the socket. After: `ConnectionEnd.receive`, or, where the client's session is kept by another loop's shard,
+/// that loop's mailbox.
+final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// How long output may still be written after the end was decided.
-    static let closeGrace = TimeAmount.seconds(2)
-
-    private let loop: ShardLoop
-    private let listener: Listener
-    private(set) var id = ConnectionID(slot: .max, generation: 0)
-    private(set) var context: ChannelHandlerContext?
-    /// The start of a packet that has not come whole, or everything since reading was paused.
-    private var rest: ByteBuffer?
-    private(set) var isWritable = true
-    private var isPaused = false
-    private(set) var isClosing = false
-    /// It has not sent CONNECT yet: it counts against the listener's limit for strangers.
-    private var isPending = true
-
-    init(loop: ShardLoop, listener: Listener) {
-        self.loop = loop
-        self.listener = listener
+    /// Where its bytes go.
+    private enum Route {
+        /// To this loop's shard.
+        case here
+        /// Not known before CONNECT has come: what came so far.
+        case undecided(ByteBuffer)
+        case relay(RelayedConnection.Key, Mailbox)
     }
 
-    var remoteAddress: SocketAddress? { context?.remoteAddress }
-    var listenerPort: Int { listener.port }
+    private var route: Route
+    private var context: ChannelHandlerContext?
+    private var isCountedStranger = true
+
+    override init(loop: ShardLoop, listener: Listener) {
+        route = loop.isAlone ? .here : .undecided(ByteBuffer())
+        super.init(loop: loop, listener: listener)
+    }
+
+    override var remoteAddress: SocketAddress? { context?.remoteAddress }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
     func channelActive(context: ChannelHandlerContext) {
-        id = loop.accept(self, listener: listener)
+        if case .here = route { id = loop.accept(self) } else { loop.expectConnect(self) }
         context.fireChannelActive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
-        if isClosing { return }
-        if rest != nil {
-            rest?.writeBuffer(&bytes)
-            bytes = rest ?? bytes
-            rest = nil
+        let bytes = unwrapInboundIn(data)
+        switch route {
+        case .here: receive(bytes)
+        case .relay(let key, let mailbox): mailbox.post(.input(key, copy(bytes)))
+        case .undecided(var start):
+            start.writeImmutableBuffer(bytes)
+            decide(start)
         }
-        take(bytes)
         loop.giveReceiveBuffer(bytes)
     }
 
-    /// Feeds the shard; keeps what it did not take.
-    private func take(_ bytes: ByteBuffer) {
-        let consumed = bytes.withUnsafeReadableBytes { loop.receive($0, on: self) }
-        if isPending, !isClosing { leaveStrangersIfOpen() }
-        let left = bytes.readableBytes - consumed
-        guard left > 0, !isClosing else { return }
-        // Copied, exact: the receive buffer is everybody's.
-        var kept = loop.allocator.buffer(capacity: max(left, 64))
-        kept.writeBytes(bytes.readableBytesView.suffix(left))
-        rest = kept
-    }
-
-    func channelReadComplete(context: ChannelHandlerContext) {
-        loop.readComplete()
-    }
+    func channelReadComplete(context: ChannelHandlerContext) { loop.readComplete() }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
-        loop.writabilityChanged(self)
+        switch route {
+        case .here: loop.writabilityChanged(self)
+        case .relay(let key, let mailbox): mailbox.post(.writable(key, isWritable))
+        case .undecided: break
+        }
         context.fireChannelWritabilityChanged()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        isClosing = true
-        forgetStranger()
-        loop.closed(self)
+        becameKnown()
+        switch route {
+        case .here, .undecided: gone()
+        case .relay(let key, let mailbox):
+            mailbox.post(.gone(key))
+            loop.forgetRelay(key)
+        }
         context.fireChannelInactive()
     }
 
@@ -86,38 +77,40 @@ final class ConnectionHandler: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
-    // MARK: What the shard wants
+    // MARK: Whose it is
 
-    func pauseReading() {
-        guard let context, !isPaused else { return }
-        isPaused = true
-        try? context.channel.syncOptions?.setOption(.autoRead, value: false)  // fails only on a closed channel
-    }
-
-    /// Goes on with what was kept, then with the socket.
-    func resumeReading() {
-        guard let context, isPaused else { return }
-        isPaused = false
-        if let kept = rest {
-            rest = nil
-            take(kept)
+    /// CONNECT names the client, the client names the shard.
+    private func decide(_ start: ByteBuffer) {
+        switch start.withUnsafeReadableBytes({ loop.home(ofConnection: $0) }) {
+        case .unknown:
+            route = .undecided(copy(start))
+        case .shard(let home) where home != loop.index:
+            let key = loop.newRelay(for: self)
+            let mailbox = loop.mailbox(of: home)
+            route = .relay(key, mailbox)
+            mailbox.post(.open(key, listener, context?.remoteAddress))
+            mailbox.post(.input(key, copy(start)))
+        case .shard, .any:
+            route = .here
+            id = loop.accept(self)
+            receive(start)
         }
-        guard !isPaused, !isClosing else { return }
-        try? context.channel.syncOptions?.setOption(.autoRead, value: true)  // fails only on a closed channel
     }
 
-    /// Closes when its output has been written, or cannot be.
-    func closeSoon() {
-        guard let context, !isClosing else { return }
-        isClosing = true
-        rest = nil
-        try? context.channel.syncOptions?.setOption(.autoRead, value: false)  // fails only on a closed channel
-        let channel = context.channel
-        context.eventLoop.scheduleTask(in: ConnectionHandler.closeGrace) { channel.close(promise: nil) }
+    private func copy(_ bytes: ByteBuffer) -> ByteBuffer {
+        var exact = loop.allocator.buffer(capacity: bytes.readableBytes)
+        exact.writeImmutableBuffer(bytes)
+        return exact
     }
 
-    /// Hands bytes to the socket; the last of them end the connection where that is decided.
-    func write(_ bytes: ByteBuffer, isLast: Bool) {
+    /// Nothing decided so far and no CONNECT in time.
+    func closeIfUndecided() {
+        if case .undecided = route { context?.close(promise: nil) }
+    }
+
+    // MARK: The socket
+
+    override func write(_ bytes: ByteBuffer, isLast: Bool) {
         guard let context else { return }
         if isLast {
             context.writeAndFlush(wrapOutboundOut(bytes)).assumeIsolated().whenComplete { _ in context.close(promise: nil) }
@@ -126,19 +119,22 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    func writeMore(_ bytes: ByteBuffer) {
+    override func writeMore(_ bytes: ByteBuffer) {
         context?.write(wrapOutboundOut(bytes), promise: nil)
     }
 
-    // MARK: Strangers
-
-    private func leaveStrangersIfOpen() {
-        if loop.isOpen(id) { forgetStranger() }
+    override func setReading(_ isOn: Bool) {
+        try? context?.channel.syncOptions?.setOption(.autoRead, value: isOn)  // fails only on a closed channel
     }
 
-    private func forgetStranger() {
-        guard isPending else { return }
-        isPending = false
+    override func endWithinGrace() {
+        guard let channel = context?.channel else { return }
+        channel.eventLoop.scheduleTask(in: ConnectionEnd.closeGrace) { channel.close(promise: nil) }
+    }
+
+    override func becameKnown() {
+        guard isCountedStranger else { return }
+        isCountedStranger = false
         listener.strangers.leave(context?.remoteAddress)
     }
 }

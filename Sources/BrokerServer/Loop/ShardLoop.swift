@@ -15,7 +15,17 @@ final class ShardLoop {
     private let log: LogWriter
     private var storage = MemoryStorage()
 
-    private var handlers: [ConnectionHandler?] = []
+    private let mailboxes: [Mailbox]
+    private let homeKey: UInt64
+    private let packetSizeMax: Int
+    private let connectTimeout: TimeAmount
+
+    private var handlers: [ConnectionEnd?] = []
+    /// Connections of other loops' sockets, whose sessions are here.
+    private var relayed: [RelayedConnection.Key: RelayedConnection] = [:]
+    /// Sockets of this loop whose sessions are elsewhere.
+    private var relays: [RelayedConnection.Key: ConnectionHandler] = [:]
+    private var relayNumber: UInt64 = 0
     private var receiveBuffer: ByteBuffer?
     private var outputPool: [ByteBuffer] = []
     /// Large payloads of this flush, by the shard's name for them: good until `releaseShared`.
@@ -29,8 +39,18 @@ final class ShardLoop {
     private static let pooledBuffersMax = 256
     private static let pooledBufferBytesMax = 131_072
 
-    init(eventLoop: any EventLoop, shard: consuming Shard, clock: ServerClock, log: LogWriter) {
+    /// - Parameters:
+    ///   - mailboxes: of all loops, in the order of their shards.
+    ///   - homeKey: what decides whose session a client's is.
+    init(
+        eventLoop: any EventLoop, shard: consuming Shard, mailboxes: [Mailbox], homeKey: UInt64, clock: ServerClock,
+        log: LogWriter
+    ) {
         self.eventLoop = eventLoop
+        self.mailboxes = mailboxes
+        self.homeKey = homeKey
+        packetSizeMax = shard.settings.packetSizeMax
+        connectTimeout = .milliseconds(shard.settings.connectTimeout)
         self.shard = shard
         self.clock = clock
         self.log = log
@@ -38,19 +58,20 @@ final class ShardLoop {
 
     // MARK: Connections
 
-    func accept(_ handler: ConnectionHandler, listener: Listener) -> ConnectionID {
-        let id = shard.accepted(listener: listener.index, at: clock.now())
+    func accept(_ end: ConnectionEnd) -> ConnectionID {
+        let id = shard.accepted(listener: end.listener.index, at: clock.now())
         while handlers.count <= Int(id.slot) { handlers.append(nil) }
-        handlers[Int(id.slot)] = handler
+        handlers[Int(id.slot)] = end
         if log.wants(.notice), log.connectionMessages {
-            log.write(.notice, "New connection from \(LogWriter.text(handler.remoteAddress)) on port \(listener.port).")
+            let address = LogWriter.text(end.remoteAddress)
+            log.write(.notice, "New connection from \(address) on port \(end.listener.port).")
         }
         settle()
         return id
     }
 
     /// Feeds bytes to the shard and returns how many it took.
-    func receive(_ bytes: UnsafeRawBufferPointer, on handler: ConnectionHandler) -> Int {
+    func receive(_ bytes: UnsafeRawBufferPointer, on handler: ConnectionEnd) -> Int {
         var consumed = 0
         while true {
             let (taken, receipt) = shard.receive(
@@ -73,12 +94,12 @@ final class ShardLoop {
 
     func isOpen(_ id: ConnectionID) -> Bool { shard.isOpen(id) }
 
-    func writabilityChanged(_ handler: ConnectionHandler) {
+    func writabilityChanged(_ handler: ConnectionEnd) {
         shard.writabilityChanged(handler.id, to: handler.isWritable, at: clock.now())
         settle()
     }
 
-    func closed(_ handler: ConnectionHandler) {
+    func closed(_ handler: ConnectionEnd) {
         let slot = Int(handler.id.slot)
         guard slot < handlers.count, handlers[slot] === handler else { return }
         shard.closed(handler.id, at: clock.now())
@@ -126,6 +147,7 @@ final class ShardLoop {
             // Not from inside another connection's packet: at the next turn.
             eventLoop.assumeIsolatedUnsafeUnchecked().execute { self.resume(id) }
         case .storage(let request): ask(request)
+        case .tell(let neighbour, let batch): mailboxes[neighbour].post(.peer(batch, from: index))
         case .log(let event): write(event)
         }
     }
@@ -144,7 +166,7 @@ final class ShardLoop {
         }
     }
 
-    private func handler(_ id: ConnectionID) -> ConnectionHandler? {
+    private func handler(_ id: ConnectionID) -> ConnectionEnd? {
         let slot = Int(id.slot)
         guard slot < handlers.count, let handler = handlers[slot], handler.id == id else { return nil }
         return handler
@@ -181,7 +203,7 @@ final class ShardLoop {
         }
         shard.outputTaken(slot, at: clock.now())
         handler.write(buffer, isLast: handler.isClosing)
-        if buffer.capacity <= ShardLoop.pooledBufferBytesMax, outputPool.count < ShardLoop.pooledBuffersMax {
+        if isAlone, buffer.capacity <= ShardLoop.pooledBufferBytesMax, outputPool.count < ShardLoop.pooledBuffersMax {
             outputPool.append(buffer)
         }
     }
@@ -204,6 +226,60 @@ final class ShardLoop {
         guard !sharedPayloads.isEmpty else { return }
         sharedPayloads.removeAll(keepingCapacity: true)
         shard.releaseShared()
+    }
+
+    // MARK: Other loops
+
+    var index: Int { shard.index }
+    var isAlone: Bool { mailboxes.count == 1 }
+    func mailbox(of shard: Int) -> Mailbox { mailboxes[shard] }
+
+    func home(ofConnection bytes: UnsafeRawBufferPointer) -> Shard.Home {
+        Shard.home(ofConnection: bytes, count: mailboxes.count, key: homeKey, packetSizeMax: packetSizeMax)
+    }
+
+    /// A connection that nobody's shard knows yet: CONNECT in time, or the end.
+    func expectConnect(_ handler: ConnectionHandler) {
+        eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: connectTimeout) { [weak handler] in
+            handler?.closeIfUndecided()
+        }
+    }
+
+    func newRelay(for handler: ConnectionHandler) -> RelayedConnection.Key {
+        relayNumber += 1
+        let key = RelayedConnection.Key(loop: index, number: relayNumber)
+        relays[key] = handler
+        return key
+    }
+
+    func forgetRelay(_ key: RelayedConnection.Key) { relays.removeValue(forKey: key) }
+
+    func readMail() {
+        for mail in mailboxes[index].take() { read(mail) }
+        settle()
+    }
+
+    private func read(_ mail: Mail) {
+        switch mail {
+        case .peer(let batch, let neighbour): shard.handle(batch, from: neighbour, at: clock.now())
+        case .open(let key, let listener, let address):
+            let end = RelayedConnection(
+                key: key, socket: mailboxes[key.loop], address: address, loop: self, listener: listener)
+            relayed[key] = end
+            end.id = accept(end)
+        case .input(let key, let bytes):
+            relayed[key]?.receive(bytes)
+            readComplete()
+        case .writable(let key, let isWritable):
+            guard let end = relayed[key] else { return }
+            end.isWritable = isWritable
+            writabilityChanged(end)
+        case .gone(let key): relayed.removeValue(forKey: key)?.gone()
+        case .output(let key, let bytes, let isLast): relays[key]?.write(bytes, isLast: isLast)
+        case .reading(let key, let isOn): relays[key]?.setReading(isOn)
+        case .end(let key): relays[key]?.endWithinGrace()
+        case .known(let key): relays[key]?.becameKnown()
+        }
     }
 
     // MARK: The receive buffer

@@ -1,0 +1,56 @@
+package import MQTTProtocol
+
+/// What shards say to each other: gathered over a tick, one batch a neighbour, in order. The same values travel between
+/// event loops of one machine and, one day, between machines.
+package struct PeerBatch: Equatable, Sendable {
+    package var events: [PeerEvent] = []
+    /// Messages that events point into.
+    package var bytes: [UInt8] = []
+    /// To be answered with `kept` when everything in the batch, and what it set off, is kept.
+    package var confirm: StorageToken?
+
+    package init() {}
+    package var isEmpty: Bool { events.isEmpty && confirm == nil }
+}
+
+/// A message in a batch: its parts stand in the batch's bytes, one after another.
+package struct PeerMessage: Equatable, Sendable {
+    /// Where the topic begins.
+    var offset: Int
+    var topicLength: Int
+    var propertiesLength: Int
+    var payloadLength: Int
+    var qos: UInt8
+    var retain: Bool
+    var expiresAt: Int64
+    var publisher: UInt64
+}
+
+/// A member of a shared subscription that lives in another shard.
+package struct PeerMember: Hashable, Sendable {
+    var shard: Int
+    var session: UInt32
+    var generation: UInt32
+}
+
+package enum PeerEvent: Equatable, Sendable {
+    /// The sender has subscribers for this filter from now on, or no more.
+    case interest(filter: [UInt8], isWanted: Bool)
+    /// A message for the receiver's subscribers.
+    case publish(PeerMessage)
+    /// A retained message (or its deletion) for the shard that puts those of its topic in order.
+    case retain(PeerMessage)
+    /// From that shard: the topic's retained message from now on.
+    case retained(PeerMessage)
+    /// The batch with this `confirm` is kept; or is not.
+    case kept(StorageToken, StorageFailure?)
+    /// A session joins, or changes its options in, a group that the receiver keeps.
+    case join(group: MQTTString, session: UInt32, generation: UInt32, options: DeliveryOptions, identifier: UInt32)
+    case leave(group: MQTTString, session: UInt32, generation: UInt32)
+    /// A member got or lost its connection.
+    case presence(group: MQTTString, session: UInt32, generation: UInt32, isOnline: Bool)
+    /// The group's turn is this session's.
+    case hand(session: UInt32, generation: UInt32, PeerMessage, group: MQTTString, options: DeliveryOptions, identifier: UInt32)
+    /// A message of the group that its member could not finish: another gets it.
+    case orphan(group: MQTTString, PeerMessage)
+}

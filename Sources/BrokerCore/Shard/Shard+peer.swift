@@ -1,0 +1,237 @@
+package import MQTTProtocol
+
+/// The shard's neighbours: who they are and what is to be said to each at the tick's end.
+struct Neighbourhood {
+    let index: Int
+    let count: Int
+    /// The same for all shards: decides which one keeps what.
+    let key: UInt64
+    var batches: [PeerBatch]
+    /// Answers that go out a tick later, so that whoever hears them also finds what was sent before them.
+    var answers: [(shard: Int, PeerEvent)] = []
+    /// The token that this tick's batches ask to be confirmed under.
+    var confirmation: StorageToken?
+    /// Neighbours whose batch of this tick wants confirming.
+    var wantsConfirmation: [Bool]
+
+    init(index: Int, count: Int, key: UInt64) {
+        self.index = index
+        self.count = count
+        self.key = key
+        batches = Array(repeating: PeerBatch(), count: count)
+        wantsConfirmation = Array(repeating: false, count: count)
+    }
+
+    var isAlone: Bool { count == 1 }
+    var hasTick: Bool { confirmation != nil || hasWork }
+    var hasWork: Bool { !answers.isEmpty || batches.contains { !$0.isEmpty } }
+
+    /// The shard that keeps what these bytes name: a client's session, a group, a topic's retained order.
+    func home(_ bytes: UnsafeRawBufferPointer) -> Int {
+        Neighbourhood.home(bytes, count: count, key: key)
+    }
+
+    static func home(_ bytes: UnsafeRawBufferPointer, count: Int, key: UInt64) -> Int {
+        guard count > 1, let base = bytes.baseAddress else { return 0 }
+        return Int(keyedHash(base, bytes.count, key: key) % UInt64(count))
+    }
+
+    mutating func say(_ event: PeerEvent, to shard: Int) { batches[shard].events.append(event) }
+
+    /// Puts a message into a neighbour's batch.
+    mutating func pack(_ parts: MessageParts, for shard: Int) -> PeerMessage {
+        let message = PeerMessage(
+            offset: batches[shard].bytes.count, topicLength: parts.topic.count,
+            propertiesLength: parts.properties.count, payloadLength: parts.payload.count, qos: parts.qos,
+            retain: parts.retain, expiresAt: parts.expiresAt, publisher: parts.publisher)
+        batches[shard].bytes.append(contentsOf: parts.topic)
+        batches[shard].bytes.append(contentsOf: parts.properties)
+        batches[shard].bytes.append(contentsOf: parts.payload)
+        return message
+    }
+}
+
+extension Shard {
+    /// Which of `count` shards keeps the session of this client: connections go there.
+    package static func home(of client: MQTTString, count: Int, key: UInt64) -> Int {
+        client.bytes.withUnsafeBytes { Neighbourhood.home($0, count: count, key: key) }
+    }
+
+    /// Which shard a new connection belongs to, by the CONNECT at its start.
+    package enum Home: Equatable, Sendable {
+        /// CONNECT has not come whole.
+        case unknown
+        case shard(Int)
+        /// Whichever: it cannot be read, or brings no identifier.
+        case any
+    }
+
+    /// Looks into the first bytes of a connection.
+    package static func home(
+        ofConnection bytes: UnsafeRawBufferPointer, count: Int, key: UInt64, packetSizeMax: Int
+    ) -> Home {
+        let limit = packetSizeMax == 0 ? Int.max : packetSizeMax
+        do throws(PacketError) {
+            guard let header = try FrameHeader.parse(bytes, maximumPacketSize: limit) else { return .unknown }
+            guard header.type == PacketType.connect.rawValue else { return .any }
+            guard header.totalLength <= bytes.count else { return .unknown }
+            let body = UnsafeRawBufferPointer(rebasing: bytes[header.headerLength..<header.totalLength])
+            let connect = try Connect.decode(body, flags: header.flags)
+            if connect.clientIdentifier.isEmpty { return .any }
+            return .shard(home(of: connect.clientIdentifier, count: count, key: key))
+        } catch {
+            return .any
+        }
+    }
+
+    // MARK: Saying
+
+    /// A message for a neighbour's subscribers.
+    mutating func forward(to shard: Int, _ dispatch: inout Dispatch) {
+        let message = neighbours.pack(dispatch.parts, for: shard)
+        neighbours.say(.publish(message), to: shard)
+        dispatch.receivers &+= 1
+        if dispatch.parts.qos > 0 { confirm(by: shard, &dispatch) }
+    }
+
+    /// The publisher is told when this neighbour has it.
+    mutating func confirm(by shard: Int, _ dispatch: inout Dispatch) {
+        neighbours.wantsConfirmation[shard] = true
+        dispatch.confirmation = confirmationToken()
+    }
+
+    /// The token of this tick's batches to neighbours.
+    mutating func confirmationToken() -> StorageToken {
+        if let token = neighbours.confirmation { return token }
+        let token = storage.newToken()
+        neighbours.confirmation = token
+        storage.open(token)
+        return token
+    }
+
+    /// Something that all neighbours must have heard before `continuation` goes on.
+    mutating func whenAllHaveHeard(_ continuation: StorageDesk.Continuation) {
+        let token = confirmationToken()
+        for shard in 0..<neighbours.count where shard != index { neighbours.wantsConfirmation[shard] = true }
+        storage.await(token, continuation)
+    }
+
+    /// Tells the neighbours that this shard wants a filter, or no more.
+    mutating func announce(_ filter: UnsafeRawBufferPointer, isWanted: Bool) {
+        for shard in 0..<neighbours.count where shard != index {
+            neighbours.say(.interest(filter: [UInt8](filter), isWanted: isWanted), to: shard)
+        }
+    }
+
+    /// The tick's batches, as effects.
+    mutating func takePeerBatches() {
+        guard !neighbours.isAlone, neighbours.hasWork || neighbours.confirmation != nil else { return }
+        var asked = 0
+        for shard in 0..<neighbours.count where shard != index && neighbours.wantsConfirmation[shard] {
+            neighbours.batches[shard].confirm = neighbours.confirmation
+            neighbours.wantsConfirmation[shard] = false
+            asked += 1
+        }
+        if let token = neighbours.confirmation { storage.expect(answers: asked, of: token) }
+        neighbours.confirmation = nil
+        for shard in 0..<neighbours.count where !neighbours.batches[shard].isEmpty {
+            effects.append(.tell(shard: shard, neighbours.batches[shard]))
+            neighbours.batches[shard] = PeerBatch()
+        }
+        // Heard a tick later than what was sent before them.
+        for (shard, answer) in neighbours.answers { neighbours.say(answer, to: shard) }
+        neighbours.answers.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: Hearing
+
+    /// A neighbour spoke.
+    package mutating func handle(_ batch: PeerBatch, from shard: Int, at now: Int64) {
+        self.now = now
+        for event in batch.events { handle(event, batch, from: shard) }
+        guard let token = batch.confirm else { return }
+        // Kept when everything that this batch set off is kept: in storage, and with other neighbours.
+        if let kept = storage.openBatch {
+            storage.await(kept, .confirm(shard: shard, token, then: neighbours.confirmation))
+        } else if let heard = neighbours.confirmation {
+            storage.await(heard, .confirm(shard: shard, token, then: nil))
+        } else {
+            neighbours.answers.append((shard, .kept(token, nil)))
+        }
+    }
+
+    private mutating func handle(_ event: PeerEvent, _ batch: PeerBatch, from shard: Int) {
+        switch event {
+        case .interest(let filter, let isWanted): hearInterest(filter, isWanted, shard)
+        case .publish(let message):
+            withParts(message, batch) { shard, parts in
+                var dispatch = Dispatch(parts: parts)
+                dispatch.isFromNeighbour = true
+                dispatch.expirySeconds = shard.remainingSeconds(parts.expiresAt)
+                guard let plan = try? shard.plan(for: parts.topic) else { return }  // checked where it came in
+                shard.forward(plan, &dispatch)
+            }
+        case .retain(let message):
+            withParts(message, batch) { shard, parts in shard.orderRetained(parts) }
+        case .retained(let message):
+            withParts(message, batch) { shard, parts in shard.applyRetained(parts) }
+        case .kept(let token, let failure): storage.heard(token, failure); settleAnswers()
+        case .join(let group, let session, let generation, let options, let identifier):
+            let member = PeerMember(shard: shard, session: session, generation: generation)
+            joinHere(group, member, options, identifier)
+        case .leave(let group, let session, let generation):
+            leaveHere(group, PeerMember(shard: shard, session: session, generation: generation))
+        case .presence(let group, let session, let generation, let isOnline):
+            setPresence(group, PeerMember(shard: shard, session: session, generation: generation), isOnline)
+        case .hand(let session, let generation, let message, let group, let options, let identifier):
+            withParts(message, batch) { here, parts in
+                here.take(parts, session, generation, group, options, identifier)
+            }
+        case .orphan(let group, let message):
+            withParts(message, batch) { shard, parts in shard.redispatch(parts, group) }
+        }
+    }
+
+    private mutating func hearInterest(_ filter: [UInt8], _ isWanted: Bool, _ shard: Int) {
+        filter.withUnsafeBytes { bytes in
+            let place = peerPlace(of: bytes, shard)
+            if isWanted, place == nil {
+                _ = routes.subscribe(
+                    bytes, Subscriber(kind: .shard, slot: UInt32(shard), options: DeliveryOptions(qos: .exactlyOnce)))
+            } else if !isWanted, let place, let moved = routes.remove(at: place) {
+                reseat(moved, at: place)
+            }
+            invalidate(bytes)
+        }
+    }
+
+    private func peerPlace(of filter: UnsafeRawBufferPointer, _ shard: Int) -> SubscriptionPlace? {
+        guard let node = routes.find(filter), let list = routes.list(at: node) else { return nil }
+        let entries = SubscriptionTree.List.entries(list)
+        for i in 0..<Int(list.pointee.count) where entries[i].kind == .shard && entries[i].slot == UInt32(shard) {
+            return SubscriptionPlace(node: node, index: UInt32(i))
+        }
+        return nil
+    }
+
+    /// The parts of a packed message, borrowed from its batch.
+    private mutating func withParts(
+        _ message: PeerMessage, _ batch: PeerBatch, _ body: (inout Shard, MessageParts) -> Void
+    ) {
+        batch.bytes.withUnsafeBytes { bytes in
+            var at = message.offset
+            func part(_ length: Int) -> UnsafeRawBufferPointer {
+                defer { at += length }
+                return UnsafeRawBufferPointer(rebasing: bytes[at..<(at + length)])
+            }
+            let topic = part(message.topicLength)
+            let properties = part(message.propertiesLength)
+            let payload = part(message.payloadLength)
+            body(
+                &self,
+                MessageParts(
+                    topic: topic, properties: properties, payload: payload, qos: message.qos, retain: message.retain,
+                    expiresAt: message.expiresAt, publisher: message.publisher))
+        }
+    }
+}

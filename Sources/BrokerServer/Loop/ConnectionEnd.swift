@@ -1,0 +1,100 @@
+import BrokerCore
+import NIOCore
+
+/// A connection as its shard's loop sees it: something that brings bytes and takes bytes. Its socket is on the same loop
+/// (`ConnectionHandler`) or on another (`RelayedConnection`).
+class ConnectionEnd {
+    /// How long output may still be written after the end was decided.
+    static let closeGrace = TimeAmount.seconds(2)
+
+    /// The loop of its shard.
+    let loop: ShardLoop
+    let listener: Listener
+    /// The shard's name for it.
+    var id = ConnectionID(slot: .max, generation: 0)
+    /// The start of a packet that has not come whole, or everything since reading was paused.
+    private var rest: ByteBuffer?
+    var isWritable = true
+    private var isPaused = false
+    private(set) var isClosing = false
+    private var isStranger = true
+
+    init(loop: ShardLoop, listener: Listener) {
+        self.loop = loop
+        self.listener = listener
+    }
+
+    // MARK: Bytes in
+
+    /// Feeds the shard what came, behind what was kept.
+    final func receive(_ bytes: ByteBuffer) {
+        if isClosing { return }
+        guard var kept = rest else { return take(bytes) }
+        rest = nil
+        kept.writeImmutableBuffer(bytes)
+        take(kept)
+    }
+
+    /// Feeds the shard; keeps what it did not take.
+    private func take(_ bytes: ByteBuffer) {
+        let consumed = bytes.withUnsafeReadableBytes { loop.receive($0, on: self) }
+        if isStranger, !isClosing, loop.isOpen(id) {
+            isStranger = false
+            becameKnown()
+        }
+        let left = bytes.readableBytes - consumed
+        guard left > 0, !isClosing else { return }
+        // Copied, exact: the receive buffer is everybody's.
+        var kept = loop.allocator.buffer(capacity: max(left, 64))
+        kept.writeBytes(bytes.readableBytesView.suffix(left))
+        rest = kept
+    }
+
+    // MARK: What the shard wants
+
+    final func pauseReading() {
+        guard !isPaused, !isClosing else { return }
+        isPaused = true
+        setReading(false)
+    }
+
+    /// Goes on with what was kept, then with the socket.
+    final func resumeReading() {
+        guard isPaused else { return }
+        isPaused = false
+        if let kept = rest {
+            rest = nil
+            take(kept)
+        }
+        if !isPaused, !isClosing { setReading(true) }
+    }
+
+    /// Closes when its output has been written, or cannot be.
+    final func closeSoon() {
+        guard !isClosing else { return }
+        isClosing = true
+        rest = nil
+        setReading(false)
+        endWithinGrace()
+    }
+
+    /// The socket has gone.
+    final func gone() {
+        isClosing = true
+        rest = nil
+        loop.closed(self)
+    }
+
+    // MARK: What the two kinds do differently
+
+    var remoteAddress: SocketAddress? { nil }
+    /// Hands bytes to the socket; the last of them end the connection.
+    func write(_ bytes: ByteBuffer, isLast: Bool) {}
+    /// Hands bytes to the socket; more follow in this tick.
+    func writeMore(_ bytes: ByteBuffer) {}
+    func setReading(_ isOn: Bool) {}
+    /// Closes after `closeGrace`, whatever has been written by then.
+    func endWithinGrace() {}
+    /// CONNECT was accepted: it counts no longer against the limit for strangers.
+    func becameKnown() {}
+}
