@@ -12,6 +12,8 @@ struct RouteCache: ~Copyable {
         var topicLength: UInt32
         /// Receivers, overlapping subscriptions of one session counted each.
         var count: UInt32
+        /// Clients may not publish here: `$SYS/`.
+        var isReserved: Bool
         /// Some session stands in the list more than once, in adjacent entries.
         var hasOverlaps: Bool
 
@@ -96,7 +98,7 @@ struct RouteCache: ~Copyable {
         plan.initialize(
             to: Plan(
                 hash: hash, version: version, stamp: stamp, topicLength: UInt32(topic.count),
-                count: UInt32(matches.count), hasOverlaps: RouteCache.hasOverlaps(matches)))
+                count: UInt32(matches.count), isReserved: topic.starts(with: "$SYS/".utf8), hasOverlaps: RouteCache.hasOverlaps(matches)))
         Plan.subscribers(plan).initialize(from: matches.found, count: matches.count)
         UnsafeMutableRawPointer(mutating: Plan.topic(plan).baseAddress.unsafelyUnwrapped)
             .copyMemory(from: topic.baseAddress.unsafelyUnwrapped, byteCount: topic.count)

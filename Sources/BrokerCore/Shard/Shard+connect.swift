@@ -13,6 +13,7 @@ extension Shard {
             return refuseUnreadable(error, body, connection, slot)
         }
         connection.pointee.version = connect.version
+        if let size = connect.properties.maximumPacketSize { connection.pointee.maximumPacketSize = Int(size) }
         let listener = listeners[connection.pointee.listener]
         var answer = Connack(sessionPresent: false, reasonCode: .success)
         if connect.version == .v5, listener.topicAliasMaximum > 0 {
@@ -123,7 +124,6 @@ extension Shard {
         connection.pointee.requestsProblemInformation = connect.properties.requestProblemInformation ?? true
         connection.pointee.sendLimit = min(
             settings.inflightMessagesMax, Int(connect.properties.receiveMaximum ?? 65_535))
-        if let size = connect.properties.maximumPacketSize { connection.pointee.maximumPacketSize = Int(size) }
         if connect.version == .v5 {
             connection.pointee.receiveMaximum = settings.inflightMessagesMax
             setAliases(connect, listener, connection)
@@ -137,7 +137,7 @@ extension Shard {
         logConnected(connect, keepAlive, id(of: slot), sessionPresent: isPresent)
         send(answer, connection, slot)
         if session.pointee.isPersistent { keepSession(sessionSlot) }
-        if isPresent { resume(sessionSlot, connection, slot) }
+        if isPresent, connection.pointee.phase == .open { resume(sessionSlot, connection, slot) }
     }
 
     /// Seconds the session outlives this connection, within the operator's limit. [5.0 MQTT-3.1.2-23]
@@ -263,8 +263,8 @@ extension Shard {
                 if let gone = session.pointee.window.close(identifier) { discard(gone, connection.pointee.session) }
                 continue
             }
-            write(
-                outgoing, identifier, duplicate: true, connection, slot, publisher: SlotTable<Connection>.none)  // [5.0 MQTT-3.3.1-1] [3.1.1 MQTT-3.3.1-1]
+            // [5.0 MQTT-3.3.1-1] [3.1.1 MQTT-3.3.1-1]
+            write(outgoing, identifier, duplicate: true, connection, slot, publisher: SlotTable<Connection>.none)
         }
     }
 }

@@ -36,6 +36,7 @@ extension Shard {
         dispatch.session = connection.pointee.session
         dispatch.connection = slot
         let plan = try plan(for: publish.topic)
+        guard !plan.pointee.isReserved else { return try receiveFullPublish(publish, whole, connection, slot) }
         guard publish.qos == .atLeastOnce else { return forward(plan, &dispatch) }
         try openReceive(connection)
         forward(plan, &dispatch)
@@ -114,7 +115,7 @@ extension Shard {
             }
         }
         if publish.qos != .atMostOnce { try openReceive(connection) }
-        if let refusal = refusal(of: dispatch.parts) {
+        if let refusal = refusal(of: dispatch.parts, plan) {
             guard publish.qos != .atMostOnce else { return }
             return reply(publish.qos == .atLeastOnce ? .puback : .pubrec, identifier, refusal, connection, slot)
         }
@@ -127,11 +128,10 @@ extension Shard {
     }
 
     /// Why a valid message is not accepted, or nil. 3.x gets its acknowledgement all the same. [3.1.1 MQTT-3.3.5-2]
-    private func refusal(of parts: MessageParts) -> ReasonCode? {
+    private func refusal(of parts: MessageParts, _ plan: UnsafeMutablePointer<RouteCache.Plan>) -> ReasonCode? {
         if settings.payloadSizeMax > 0, parts.payload.count > settings.payloadSizeMax { return .quotaExceeded }
         // Clients do not speak for the server: §4.7.2.
-        if parts.topic.starts(with: "$SYS/".utf8) { return .notAuthorized }
-        return nil
+        return plan.pointee.isReserved ? .notAuthorized : nil
     }
 
     /// The topic that an alias stands for, set first where the packet brings one. §3.3.2.3.4

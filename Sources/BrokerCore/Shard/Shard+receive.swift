@@ -121,6 +121,7 @@ extension Shard {
             }
             try receiveDisconnect(packet, connection, slot)
         case .auth:
+            try reading { () throws(PacketError) in try type.check(flags: flags, version: version) }
             // Without a method in CONNECT there is no AUTH. [5.0 MQTT-4.12.0-6]
             throw .malformed(version == .v5 ? .authenticationMethodMissing : .notInVersion(.auth))
         case .connect, .connack, .suback, .unsuback, .pingresp, .publish:

@@ -2,10 +2,12 @@ import MQTTProtocol
 
 /// Packets that are not PUBLISH on their way out. Sessions speak in values; here they become bytes.
 extension Shard {
-    /// Writes any packet but PUBLISH and the four acknowledgements.
+    /// Writes any packet but PUBLISH and the four acknowledgements. One that is larger than the client takes ends the
+    /// connection: without it the client would wait for ever. [5.0 MQTT-3.2.2-19] [5.0 MQTT-3.1.2-24]
     mutating func send(_ packet: some WirePacket, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32) {
         scratch.removeAll()
         packet.encode(into: &scratch, version: connection.pointee.version)
+        guard scratch.count <= connection.pointee.maximumPacketSize else { return close(slot, .refused(.packetTooLarge)) }
         outbox.append(scratch.bytes, connection, slot)
         counters.packetsSent &+= 1
         holdIfFull(connection, slot)
@@ -33,6 +35,7 @@ extension Shard {
         packet.reasonString = MQTTString(code.description)  // DISCONNECT may carry it always: [5.0 MQTT-3.1.2-29]
         // A reason may not make the packet larger than the client takes. [5.0 MQTT-3.14.2-3]
         if packet.encodedSize(version: .v5) > connection.pointee.maximumPacketSize { packet.reasonString = nil }
+        guard packet.encodedSize(version: .v5) <= connection.pointee.maximumPacketSize else { return }
         send(packet, connection, slot)
     }
 }

@@ -130,7 +130,7 @@ extension Shard {
 
     private mutating func unsubscribe(_ filter: UnsafeRawBufferPointer, _ slot: UInt32) throws(Fault) -> ReasonCode {
         if TopicSyntax.hasSharePrefix(filter) {
-            guard TopicSyntax.sharedFilter(filter) != .invalid else { throw .refused(.topicFilterInvalid) }
+            guard TopicSyntax.sharedFilter(filter) != .invalid else { return .topicFilterInvalid }
             return leaveGroup(filter, slot) ? .success : .noSubscriptionExisted
         }
         guard TopicSyntax.isValidFilter(filter) else { throw .refused(.topicFilterInvalid) }

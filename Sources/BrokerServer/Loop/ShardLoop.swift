@@ -193,15 +193,18 @@ final class ShardLoop {
         let size = shard.outputBytes(of: slot)
         guard size > 0 || handler.isClosing else { return shard.outputTaken(slot, at: clock.now()) }
         var buffer = takeOutputBuffer(size)
+        var pieces: [ByteBuffer] = []
         shard.withOutput(of: slot) { bytes in
             buffer.writeBytes(bytes)
         } shared: { payload, name in
             // A large payload for several readers: one copy for all, written between the bytes of each.
-            handler.writeMore(buffer)
-            handler.writeMore(sharedBuffer(payload, name))
+            pieces.append(buffer)
+            pieces.append(sharedBuffer(payload, name))
             buffer = takeOutputBuffer(0)
         }
         shard.outputTaken(slot, at: clock.now())
+        // Only now: writing may call back at once, to say that the socket is full.
+        for piece in pieces { handler.writeMore(piece) }
         handler.write(buffer, isLast: handler.isClosing)
         if isAlone, buffer.capacity <= ShardLoop.pooledBufferBytesMax, outputPool.count < ShardLoop.pooledBuffersMax {
             outputPool.append(buffer)
