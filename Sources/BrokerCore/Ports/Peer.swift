@@ -8,9 +8,12 @@ package struct PeerBatch: Equatable, Sendable {
     package var bytes: [UInt8] = []
     /// To be answered with `kept` when everything in the batch, and what it set off, is kept.
     package var confirm: StorageToken?
+    /// The same for what neighbours' batches set off. It is answered from storage alone, never waits for a third
+    /// shard, and so nobody can come to wait for himself.
+    package var relayConfirm: StorageToken?
 
     package init() {}
-    package var isEmpty: Bool { events.isEmpty && confirm == nil }
+    package var isEmpty: Bool { events.isEmpty && confirm == nil && relayConfirm == nil }
 }
 
 /// A message in a batch: its parts stand in the batch's bytes, one after another.

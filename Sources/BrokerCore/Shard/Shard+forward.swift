@@ -42,8 +42,11 @@ extension Shard {
                 forwardOverlapping(UnsafeBufferPointer(start: subscribers + i, count: end &- i), &dispatch)
                 i = end
             } else {
+                // Several filters of one neighbour match: it hears the message once and finds them itself.
+                let isKnown = subscriber.kind == .shard && i > 0 && subscribers[i &- 1].kind == .shard
+                    && subscribers[i &- 1].slot == subscriber.slot
                 i &+= 1
-                forwardElsewhere(subscriber, &dispatch)
+                if !isKnown { forwardElsewhere(subscriber, &dispatch) }
             }
         }
         dispatch.finish()

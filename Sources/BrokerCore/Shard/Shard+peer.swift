@@ -9,21 +9,28 @@ struct Neighbourhood {
     var batches: [PeerBatch]
     /// Answers that go out a tick later, so that whoever hears them also finds what was sent before them.
     var answers: [(shard: Int, PeerEvent)] = []
-    /// The token that this tick's batches ask to be confirmed under.
-    var confirmation: StorageToken?
-    /// Neighbours whose batch of this tick wants confirming.
-    var wantsConfirmation: [Bool]
+    /// What this tick's batches ask to be confirmed under: for our own clients' doings, and for what neighbours'
+    /// batches set off.
+    var own = Confirmation()
+    var relayed = Confirmation()
+    /// A neighbour's batch is being handled.
+    var isRelaying = false
+
+    /// A token, and the neighbours whose batch of this tick carries it.
+    struct Confirmation {
+        var token: StorageToken?
+        var wanted: Set<Int> = []
+    }
 
     init(index: Int, count: Int, key: UInt64) {
         self.index = index
         self.count = count
         self.key = key
         batches = Array(repeating: PeerBatch(), count: count)
-        wantsConfirmation = Array(repeating: false, count: count)
     }
 
     var isAlone: Bool { count == 1 }
-    var hasTick: Bool { confirmation != nil || hasWork }
+    var hasTick: Bool { own.token != nil || relayed.token != nil || hasWork }
     var hasWork: Bool { !answers.isEmpty || batches.contains { !$0.isEmpty } }
 
     /// The shard that keeps what these bytes name: a client's session, a group, a topic's retained order.
@@ -96,24 +103,25 @@ extension Shard {
 
     /// The publisher is told when this neighbour has it.
     mutating func confirm(by shard: Int, _ dispatch: inout Dispatch) {
-        neighbours.wantsConfirmation[shard] = true
-        dispatch.confirmation = confirmationToken()
+        dispatch.confirmation = confirmation(by: [shard])
     }
 
-    /// The token of this tick's batches to neighbours.
-    mutating func confirmationToken() -> StorageToken {
-        if let token = neighbours.confirmation { return token }
-        let token = storage.newToken()
-        neighbours.confirmation = token
-        storage.open(token)
+    /// The token under which these neighbours confirm this tick's batch.
+    mutating func confirmation(by shards: [Int]) -> StorageToken {
+        var confirmation = neighbours.isRelaying ? neighbours.relayed : neighbours.own
+        let token = confirmation.token ?? storage.openConfirmation()
+        confirmation.token = token
+        confirmation.wanted.formUnion(shards)
+        if neighbours.isRelaying { neighbours.relayed = confirmation } else { neighbours.own = confirmation }
         return token
     }
 
+    /// Everybody but this shard.
+    var others: [Int] { (0..<neighbours.count).filter { $0 != index } }
+
     /// Something that all neighbours must have heard before `continuation` goes on.
     mutating func whenAllHaveHeard(_ continuation: StorageDesk.Continuation) {
-        let token = confirmationToken()
-        for shard in 0..<neighbours.count where shard != index { neighbours.wantsConfirmation[shard] = true }
-        storage.await(token, continuation)
+        storage.await(confirmation(by: others), continuation)
     }
 
     /// Tells the neighbours that this shard wants a filter, or no more.
@@ -125,15 +133,13 @@ extension Shard {
 
     /// The tick's batches, as effects.
     mutating func takePeerBatches() {
-        guard !neighbours.isAlone, neighbours.hasWork || neighbours.confirmation != nil else { return }
-        var asked = 0
-        for shard in 0..<neighbours.count where shard != index && neighbours.wantsConfirmation[shard] {
-            neighbours.batches[shard].confirm = neighbours.confirmation
-            neighbours.wantsConfirmation[shard] = false
-            asked += 1
-        }
-        if let token = neighbours.confirmation { storage.expect(answers: asked, of: token) }
-        neighbours.confirmation = nil
+        guard !neighbours.isAlone, neighbours.hasTick else { return }
+        for shard in neighbours.own.wanted { neighbours.batches[shard].confirm = neighbours.own.token }
+        for shard in neighbours.relayed.wanted { neighbours.batches[shard].relayConfirm = neighbours.relayed.token }
+        if let token = neighbours.own.token { storage.expect(answers: neighbours.own.wanted.count, of: token) }
+        if let token = neighbours.relayed.token { storage.expect(answers: neighbours.relayed.wanted.count, of: token) }
+        neighbours.own = Neighbourhood.Confirmation()
+        neighbours.relayed = Neighbourhood.Confirmation()
         for shard in 0..<neighbours.count where !neighbours.batches[shard].isEmpty {
             effects.append(.tell(shard: shard, neighbours.batches[shard]))
             neighbours.batches[shard] = PeerBatch()
@@ -148,16 +154,21 @@ extension Shard {
     /// A neighbour spoke.
     package mutating func handle(_ batch: PeerBatch, from shard: Int, at now: Int64) {
         self.now = now
+        neighbours.isRelaying = true
         for event in batch.events { handle(event, batch, from: shard) }
-        guard let token = batch.confirm else { return }
-        // Kept when everything that this batch set off is kept: in storage, and with other neighbours.
-        if let kept = storage.openBatch {
-            storage.await(kept, .confirm(shard: shard, token, then: neighbours.confirmation))
-        } else if let heard = neighbours.confirmation {
-            storage.await(heard, .confirm(shard: shard, token, then: nil))
-        } else {
-            neighbours.answers.append((shard, .kept(token, nil)))
+        neighbours.isRelaying = false
+        // Kept when everything that the batch set off is kept: in storage, and with other neighbours.
+        if let token = batch.confirm { confirm(token, to: shard, after: [storage.openBatch, neighbours.relayed.token]) }
+        if let token = batch.relayConfirm { confirm(token, to: shard, after: [storage.openBatch]) }
+    }
+
+    /// Answers a neighbour when everything here has been answered.
+    mutating func confirm(_ token: StorageToken, to shard: Int, after waits: [StorageToken?], failure: StorageFailure? = nil) {
+        var waits = waits.compactMap { $0 }.filter { storage.isOpen($0) }
+        guard failure == nil, let first = waits.popLast() else {
+            return neighbours.answers.append((shard, .kept(token, failure)))
         }
+        storage.await(first, .confirm(shard: shard, token, then: waits.first))
     }
 
     private mutating func handle(_ event: PeerEvent, _ batch: PeerBatch, from shard: Int) {
@@ -175,7 +186,9 @@ extension Shard {
             withParts(message, batch) { shard, parts in shard.orderRetained(parts) }
         case .retained(let message):
             withParts(message, batch) { shard, parts in shard.applyRetained(parts) }
-        case .kept(let token, let failure): storage.heard(token, failure); settleAnswers()
+        case .kept(let token, let failure):
+            storage.heard(token, failure)
+            settleAnswers()
         case .join(let group, let session, let generation, let options, let identifier):
             let member = PeerMember(shard: shard, session: session, generation: generation)
             joinHere(group, member, options, identifier)

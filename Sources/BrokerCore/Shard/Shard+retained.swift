@@ -8,6 +8,16 @@ struct RetainedRequest {
     var identifier: UInt32
 }
 
+/// New subscriptions whose SUBACK and retained messages wait for the neighbours.
+struct RetainedStart {
+    var connection: ConnectionID
+    /// What the SUBACK waits for.
+    var reply: StorageToken
+    var session: UInt32
+    var generation: UInt32
+    var requests: [RetainedRequest]
+}
+
 /// Retained messages on their way to one new subscription.
 struct RetainedDelivery {
     var walk: RetainedTree.WalkID
@@ -42,7 +52,7 @@ extension Shard {
         let home = neighbours.home(dispatch.parts.topic)
         guard home != index else {
             orderRetained(dispatch.parts)
-            if dispatch.parts.qos > 0 { dispatch.confirmation = confirmationToken() }
+            if dispatch.parts.qos > 0 { dispatch.confirmation = confirmation(by: others) }
             dispatch.waitsForStorage = true
             return
         }
@@ -63,9 +73,8 @@ extension Shard {
         for shard in 0..<neighbours.count where shard != index {
             let message = neighbours.pack(parts, for: shard)
             neighbours.say(.retained(message), to: shard)
-            if parts.qos > 0 { neighbours.wantsConfirmation[shard] = true }
         }
-        if parts.qos > 0 { _ = confirmationToken() }
+        if parts.qos > 0 { _ = confirmation(by: others) }
     }
 
     mutating func applyRetained(_ parts: MessageParts) {

@@ -18,8 +18,8 @@ struct StorageDesk {
         /// A neighbour waits for this, and then for another token.
         case confirm(shard: Int, StorageToken, then: StorageToken?)
         /// Neighbours know a new subscription; now they must send what they retained before.
-        case barrier(session: UInt32, generation: UInt32, [RetainedRequest])
-        case startRetained(session: UInt32, generation: UInt32, [RetainedRequest])
+        case barrier(RetainedStart)
+        case startRetained(RetainedStart)
     }
 
     private struct Request {
@@ -34,7 +34,11 @@ struct StorageDesk {
     /// Gathers until the tick ends.
     var batch = LogBatch()
     private var batchRequest: Request?
+    /// Asked of storage, in order.
     private var requests: Deque<Request> = []
+    /// Asked of neighbours.
+    private var confirmations: [StorageToken: Request] = [:]
+    private var confirmed: Deque<Request> = []
     private var lastToken: UInt64 = 0
 
     /// The token that the batch being gathered will be answered under.
@@ -61,6 +65,8 @@ struct StorageDesk {
     mutating func await(_ token: StorageToken, _ continuation: Continuation) {
         if batchRequest?.token == token {
             batchRequest?.continuations.append(continuation)
+        } else if confirmations[token] != nil {
+            confirmations[token]?.continuations.append(continuation)
         } else if let at = requests.firstIndex(where: { $0.token == token }) {
             requests[at].continuations.append(continuation)
         }
@@ -70,29 +76,35 @@ struct StorageDesk {
 
     // MARK: What neighbours answer
 
-    mutating func open(_ token: StorageToken) { ask(token) }
+    /// A token that neighbours will answer. These take effect as they are answered, in no order: waiting for an elder
+    /// here could be waiting for oneself.
+    mutating func openConfirmation() -> StorageToken {
+        let token = newToken()
+        confirmations[token] = Request(token: token)
+        return token
+    }
 
     /// So many neighbours were asked under this token.
     mutating func expect(answers: Int, of token: StorageToken) {
-        guard let at = requests.firstIndex(where: { $0.token == token }) else { return }
-        requests[at].neighboursLeft = answers
-        if answers == 0 { requests[at].answer = .stored(token, first: .start) }
+        precondition(answers > 0, "a confirmation is asked of somebody")
+        confirmations[token]?.neighboursLeft = answers
     }
 
     /// One of them answered.
     mutating func heard(_ token: StorageToken, _ failure: StorageFailure?) {
-        guard let at = requests.firstIndex(where: { $0.token == token }), let left = requests[at].neighboursLeft else {
-            return
+        guard var request = confirmations.removeValue(forKey: token), let left = request.neighboursLeft else { return }
+        request.neighboursLeft = left - 1
+        if let failure { request.failure = failure }
+        if left > 1 {
+            confirmations[token] = request
+        } else {
+            request.answer = request.failure.map { .failed(token, $0) } ?? .stored(token, first: .start)
+            confirmed.append(request)
         }
-        requests[at].neighboursLeft = left - 1
-        if let failure { requests[at].failure = failure }
-        guard left == 1 else { return }
-        requests[at].answer =
-            requests[at].failure.map { .failed(token, $0) } ?? .stored(token, first: .start)
     }
 
     func isOpen(_ token: StorageToken) -> Bool {
-        batchRequest?.token == token || requests.contains { $0.token == token }
+        batchRequest?.token == token || confirmations[token] != nil || requests.contains { $0.token == token }
     }
 
     /// The token of the batch being gathered, if there is one.
@@ -117,12 +129,13 @@ struct StorageDesk {
 
     /// The next answered request in the order of asking, or nil where its elders are still open.
     mutating func takeAnswered() -> (StorageToken, StorageEvent, [Continuation])? {
+        if let next = confirmed.popFirst(), let answer = next.answer { return (next.token, answer, next.continuations) }
         guard let first = requests.first, let answer = first.answer else { return nil }
         requests.removeFirst()
         return (first.token, answer, first.continuations)
     }
 
-    var isIdle: Bool { requests.isEmpty && batchRequest == nil }
+    var isIdle: Bool { requests.isEmpty && confirmations.isEmpty && batchRequest == nil }
     var isBatchEmpty: Bool { batchRequest == nil }
 }
 
@@ -189,16 +202,11 @@ extension Shard {
             guard isSession(slot, generation) else { return }
             if case .records(_, let records) = answer { readBack(records, slot) } else { readBack([], slot) }
         case .confirm(let shard, let asked, let then):
-            if failure == nil, let then, storage.isOpen(then) {
-                return storage.await(then, .confirm(shard: shard, asked, then: nil))
-            }
-            neighbours.answers.append((shard, .kept(asked, failure)))
-        case .barrier(let slot, let generation, let requests):
-            guard isSession(slot, generation) else { return }
-            whenAllHaveHeard(.startRetained(session: slot, generation: generation, requests))
-        case .startRetained(let slot, let generation, let requests):
-            guard isSession(slot, generation) else { return }
-            startRetained(requests, slot)
+            confirm(asked, to: shard, after: [then], failure: failure)
+        case .barrier(let start): whenAllHaveHeard(.startRetained(start))
+        case .startRetained(let start):
+            releaseReplies(start.connection, start.reply, failure)
+            if isSession(start.session, start.generation) { startRetained(start.requests, start.session) }
         }
     }
 

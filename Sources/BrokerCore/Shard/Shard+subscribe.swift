@@ -26,14 +26,20 @@ extension Shard {
                     .subscription(client: client, filter: subscription.filter, qos: subscription.qos.rawValue))
             }
         }
-        let isKept = sessions.pointer(sessionSlot).pointee.details?.storage != nil
-        answer(.suback, packet.packetIdentifier, codes, isKept, sessionSlot, connection, slot)
-        guard !retainedFor.isEmpty else { return }
-        if neighbours.isAlone { return startRetained(retainedFor, sessionSlot) }
-        // First every neighbour must send us what it publishes, then we must have what it retained before that.
         let session = sessions.pointer(sessionSlot)
+        let isKept = session.pointee.details?.storage != nil
+        guard !neighbours.isAlone else {
+            answer(.suback, packet.packetIdentifier, codes, isKept, nil, sessionSlot, connection, slot)
+            return retainedFor.isEmpty ? () : startRetained(retainedFor, sessionSlot)
+        }
+        // First every neighbour must send us what it publishes, then we must have what it retained before that.
+        let reply = storage.newToken()
+        answer(.suback, packet.packetIdentifier, codes, isKept, reply, sessionSlot, connection, slot)
         whenAllHaveHeard(
-            .barrier(session: sessionSlot, generation: session.pointee.generation, retainedFor))
+            .barrier(
+                RetainedStart(
+                    connection: id(of: slot), reply: reply, session: sessionSlot,
+                    generation: session.pointee.generation, requests: retainedFor)))
     }
 
     /// UNSUBSCRIBE, §3.10.
@@ -54,23 +60,19 @@ extension Shard {
             log(.unsubscribe, .unsubscription(client: client, filter: filter))
         }
         let isKept = sessions.pointer(sessionSlot).pointee.details?.storage != nil
-        answer(.unsuback, packet.packetIdentifier, codes, isKept, sessionSlot, connection, slot)
+        answer(.unsuback, packet.packetIdentifier, codes, isKept, nil, sessionSlot, connection, slot)
     }
 
-    /// The answer, when what it says is kept. [5.0 MQTT-3.8.4-2] [3.1.1 MQTT-3.8.4-2]
+    /// The answer, when what it says is kept and neighbours have `heard` it: whatever is published after SUBACK comes.
+    /// [5.0 MQTT-3.8.4-2] [3.1.1 MQTT-3.8.4-2]
     private mutating func answer(
-        _ type: PacketType, _ identifier: UInt16, _ codes: [ReasonCode], _ isKept: Bool, _ session: UInt32,
-        _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+        _ type: PacketType, _ identifier: UInt16, _ codes: [ReasonCode], _ isKept: Bool, _ heard: StorageToken?,
+        _ session: UInt32, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
     ) {
-        guard isKept || connection.pointee.hasWaitingReplies || !neighbours.isAlone else {
+        guard isKept || connection.pointee.hasWaitingReplies || heard != nil else {
             return sendCodes(type, identifier, codes, connection, slot)
         }
         let token = isKept ? keepSession(session) : nil
-        var heard: StorageToken?
-        if !neighbours.isAlone, type == .suback {
-            for shard in 0..<neighbours.count where shard != index { neighbours.wantsConfirmation[shard] = true }
-            heard = confirmationToken()
-        }
         queueReply(
             .init(type: type, identifier: identifier, reason: .success, token: token, other: heard, codes: codes),
             connection, slot)
