@@ -14,6 +14,18 @@ struct RetainedTree: ~Copyable {
 
     init(key: UInt64) { levels = LevelTree(key: key) }
 
+    deinit {
+        var pending = [LevelTree.root]
+        while let node = pending.popLast() {
+            message(at: node)?.release()
+            var child = levels.nodes[Int(node)].firstChild
+            while child != 0 {
+                pending.append(child)
+                child = levels.nodes[Int(child)].nextSibling
+            }
+        }
+    }
+
     /// Replaces the message of its topic; takes over the caller's reference.
     mutating func set(_ message: Message) {
         var node = LevelTree.root

@@ -179,7 +179,10 @@ extension Shard {
         switch continuation {
         case .replies(let id): releaseReplies(id, token, failure)
         case .arrival(let slot, let generation, var outgoing, let index):
-            guard case .stored(_, let first) = answer, isSession(slot, generation) else {
+            guard isSession(slot, generation) else { return outgoing.message.release() }
+            guard case .stored(_, let first) = answer else {
+                // Its publisher hears of it; here it only no longer counts as on its way.
+                sessions.pointer(slot).pointee.details?.arriving -= 1
                 return outgoing.message.release()
             }
             outgoing.position = LogPosition(first.value + UInt64(index))
