@@ -1,0 +1,50 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// A package of its own, so that the broker's manifest carries no sanitizers: `Sources` is a link to the broker's, built
+// here a second time with the checks on. See Docs/decisions/0010-fuzzing.md; `make fuzz` builds and runs it.
+let checked: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    // Optimised, and still with every assert and every exclusivity check.
+    .unsafeFlags([
+        "-sanitize=fuzzer,address", "-assert-config", "Debug", "-enforce-exclusivity=checked",
+    ]),
+]
+let instrumented: [CSetting] = [.unsafeFlags(["-fsanitize=fuzzer,address"])]
+let linked: [LinkerSetting] = [.unsafeFlags(["-sanitize=fuzzer,address"])]
+
+/// One program for each target; what it does is in `Targets`.
+func program(_ name: String) -> Target {
+    .executableTarget(
+        name: name, dependencies: ["FuzzTargets"], path: "Programs/\(name)", cSettings: instrumented,
+        linkerSettings: linked)
+}
+
+let package = Package(
+    name: "martlet-fuzz",
+    // The broker's own checkout: nothing is fetched, and it is the version that the broker is built with.
+    dependencies: [.package(path: "../.build/checkouts/swift-collections")],
+    targets: [
+        .target(name: "MQTTProtocol", swiftSettings: checked),
+        .target(name: "MQTTDelivery", dependencies: ["MQTTProtocol"], swiftSettings: checked),
+        .target(
+            name: "BrokerCore",
+            dependencies: [
+                "MQTTProtocol", "MQTTDelivery",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            swiftSettings: checked),
+        .target(name: "BrokerConfiguration", dependencies: ["MQTTProtocol"], swiftSettings: checked),
+        .target(
+            name: "FuzzTargets", dependencies: ["MQTTProtocol", "BrokerCore", "BrokerConfiguration"], path: "Targets",
+            swiftSettings: checked),
+        program("frames"),
+        program("roundtrip"),
+        program("configuration"),
+        program("shard"),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,1 @@
+../../Tests/MQTTProtocolTests/RandomPacket.swift
