@@ -1,7 +1,7 @@
 package import MQTTProtocol
 
 /// What a message sent at QoS 1 or 2 waits for, §4.3.
-package enum InflightState: UInt8, Sendable {
+public enum InflightState: UInt8, Sendable {
     case puback, pubrec, pubcomp
     /// Completed out of order; its place is kept until those before it complete.
     case done
@@ -11,11 +11,17 @@ package enum InflightState: UInt8, Sendable {
 /// places; it knows no bytes. Identifiers are handed out in sequence and every place between the oldest and the newest
 /// is kept, so an acknowledgement finds its message by subtraction.
 /// Before: the session decides to send. After: the encoder writes the identifier into the packet.
-package struct InflightWindow<Payload>: ~Copyable {
-    package struct Entry {
-        package var payload: Payload
-        package var identifier: UInt16
-        package var state: InflightState
+public struct InflightWindow<Payload>: ~Copyable {
+    public struct Entry {
+        public var payload: Payload
+        public var identifier: UInt16
+        public var state: InflightState
+
+        @inlinable init(payload: Payload, identifier: UInt16, state: InflightState) {
+            self.payload = payload
+            self.identifier = identifier
+            self.state = state
+        }
     }
 
     /// Identifiers run from 1 to 65,535.
@@ -24,29 +30,31 @@ package struct InflightWindow<Payload>: ~Copyable {
     @usableFromInline var places: UnsafeMutablePointer<Entry>?
     @usableFromInline var head = 0
     @usableFromInline var capacity = 0
+    @usableFromInline var placesUsed = 0
     /// Places between the oldest unacknowledged message and the newest, completed ones included.
-    @usableFromInline package private(set) var span = 0
+    @inlinable public var span: Int { placesUsed }
+    @usableFromInline var unacknowledged = 0
     /// Messages not yet acknowledged.
-    @usableFromInline package private(set) var count = 0
+    @inlinable public var count: Int { unacknowledged }
     @usableFromInline var lastIdentifier: UInt16 = 0
 
-    package init() {}
+    public init() {}
 
     /// The owner has taken the payloads out (`removeAll`) if they need more than forgetting.
     deinit { places?.deallocate() }
 
-    @inlinable package var isEmpty: Bool { count == 0 }
+    @inlinable public var isEmpty: Bool { count == 0 }
 
     /// Whether one more may be sent while at most `limit` are unacknowledged. A peer that never acknowledges the
     /// oldest but always the rest cannot make the window span grow past four times the limit.
     @inlinable @inline(__always)
-    package func hasRoom(limit: Int) -> Bool {
+    public func hasRoom(limit: Int) -> Bool {
         count < limit && span < Swift.min(Swift.max(limit &* 4, 64), InflightWindow.identifiersMax)
     }
 
     /// Opens a place for a message and returns its identifier. The caller has checked `hasRoom`.
     @inlinable @inline(__always)
-    package mutating func open(_ payload: Payload, awaiting state: InflightState) -> UInt16 {
+    public mutating func open(_ payload: Payload, awaiting state: InflightState) -> UInt16 {
         precondition(span < InflightWindow.identifiersMax, "the caller checks for room first")
         if span == capacity { grow() }
         var identifier = lastIdentifier &+ 1
@@ -55,8 +63,8 @@ package struct InflightWindow<Payload>: ~Copyable {
         let place = (head &+ span) & (capacity &- 1)
         (places.unsafelyUnwrapped + place).initialize(
             to: Entry(payload: payload, identifier: identifier, state: state))
-        span &+= 1
-        count &+= 1
+        placesUsed &+= 1
+        unacknowledged &+= 1
         return identifier
     }
 
@@ -72,7 +80,7 @@ package struct InflightWindow<Payload>: ~Copyable {
 
     /// The state of `identifier`, or nil where nothing is in flight under it.
     @inlinable @inline(__always)
-    package func state(of identifier: UInt16) -> InflightState? {
+    public func state(of identifier: UInt16) -> InflightState? {
         guard let place = place(of: identifier) else { return nil }
         let state = places.unsafelyUnwrapped[place].state
         return state == .done ? nil : state
@@ -80,36 +88,36 @@ package struct InflightWindow<Payload>: ~Copyable {
 
     /// What is in flight under `identifier`.
     @inlinable
-    package func payload(of identifier: UInt16) -> Payload? {
+    public func payload(of identifier: UInt16) -> Payload? {
         guard let place = place(of: identifier), places.unsafelyUnwrapped[place].state != .done else { return nil }
         return places.unsafelyUnwrapped[place].payload
     }
 
     /// Moves a message on, from PUBREC to PUBCOMP.
     @inlinable
-    package mutating func advance(_ identifier: UInt16, to state: InflightState) {
+    public mutating func advance(_ identifier: UInt16, to state: InflightState) {
         guard let place = place(of: identifier) else { preconditionFailure("nothing in flight under \(identifier)") }
         places.unsafelyUnwrapped[place].state = state
     }
 
     /// Closes the place of `identifier` and returns its payload, or nil where nothing is in flight under it.
     @inlinable @inline(__always)
-    package mutating func close(_ identifier: UInt16) -> Payload? {
+    public mutating func close(_ identifier: UInt16) -> Payload? {
         guard let place = place(of: identifier) else { return nil }
         let entry = places.unsafelyUnwrapped + place
         guard entry.pointee.state != .done else { return nil }
         entry.pointee.state = .done
-        count &-= 1
+        unacknowledged &-= 1
         let payload = entry.pointee.payload
         while span > 0, places.unsafelyUnwrapped[head].state == .done {
             head = (head &+ 1) & (capacity &- 1)
-            span &-= 1
+            placesUsed &-= 1
         }
         return payload
     }
 
     /// Visits what is in flight, oldest first.
-    package mutating func forEach(_ body: (inout Entry) -> Void) {
+    public mutating func forEach(_ body: (inout Entry) -> Void) {
         for i in 0..<span {
             let entry = places.unsafelyUnwrapped + ((head + i) & (capacity - 1))
             if entry.pointee.state != .done { body(&entry.pointee) }
@@ -117,11 +125,11 @@ package struct InflightWindow<Payload>: ~Copyable {
     }
 
     /// Empties the window; identifiers go on where they were.
-    package mutating func removeAll(_ body: (Payload) -> Void) {
+    public mutating func removeAll(_ body: (Payload) -> Void) {
         forEach { body($0.payload) }
         places?.deallocate()
         places = nil
-        (head, span, count, capacity) = (0, 0, 0, 0)
+        (head, placesUsed, unacknowledged, capacity) = (0, 0, 0, 0)
     }
 
     @inlinable @inline(__always)
@@ -139,7 +147,7 @@ package struct InflightWindow<Payload>: ~Copyable {
 
     private mutating func openDone(_ payload: Payload) -> UInt16 {
         let identifier = open(payload, awaiting: .done)
-        count -= 1
+        unacknowledged -= 1
         return identifier
     }
 

@@ -1,7 +1,7 @@
 /// What is wrong with a packet: one case per kind of fault. A fault is final, the connection is to be closed;
 /// an incomplete packet is no fault (`FrameHeader.parse` gives nil).
 /// In 5.0 `reasonCode` goes into DISCONNECT or CONNACK; in 3.x the close is silent.
-package enum PacketError: Error, Equatable, Sendable {
+public enum PacketError: Error, Equatable, Sendable {
     // The frame
     case reservedPacketType
     case reservedFlags(PacketType)
@@ -53,7 +53,7 @@ package enum PacketError: Error, Equatable, Sendable {
 
     /// The 5.0 code for this fault, §4.13: 0x81 where the bytes cannot be read, 0x82 where they can and break a rule,
     /// and the fault's own code where the standard gives it one.
-    package var reasonCode: ReasonCode {
+    public var reasonCode: ReasonCode {
         switch self {
         case .packetTooLarge: .packetTooLarge
         case .unsupportedVersion, .protocolName: .unsupportedProtocolVersion
@@ -75,7 +75,7 @@ package enum PacketError: Error, Equatable, Sendable {
 
 extension PacketError: CustomStringConvertible {
     /// What happened, in words for a log line, with the section of the 5.0 standard.
-    package var description: String {
+    public var description: String {
         switch self {
         case .reservedPacketType: "packet type 0 is reserved (§2.1.2)"
         case .reservedFlags(let type): "\(type) with wrong flags in its first byte (§2.1.3)"

@@ -1,5 +1,5 @@
 /// The fifteen control packets, Table 2-1; the raw value is the high nibble of the first byte.
-package enum PacketType: UInt8, Sendable, Hashable, CaseIterable, CustomStringConvertible {
+public enum PacketType: UInt8, Sendable, Hashable, CaseIterable, CustomStringConvertible {
     case connect = 1
     case connack = 2
     case publish = 3
@@ -17,7 +17,7 @@ package enum PacketType: UInt8, Sendable, Hashable, CaseIterable, CustomStringCo
     case auth = 15
 
     /// The low nibble Table 2-2 demands; PUBLISH carries DUP, QoS and RETAIN there instead.
-    @inlinable package var fixedFlags: UInt8 {
+    @inlinable public var fixedFlags: UInt8 {
         switch self {
         case .pubrel, .subscribe, .unsubscribe: 0b0010
         default: 0
@@ -26,7 +26,7 @@ package enum PacketType: UInt8, Sendable, Hashable, CaseIterable, CustomStringCo
 
     /// Throws unless the flags are what the standard fixes for this type.
     /// 3.1 knows a DUP bit on PUBREL, SUBSCRIBE and UNSUBSCRIBE and it may be set there.
-    @inlinable package func check(flags: UInt8, version: ProtocolVersion) throws(PacketError) {
+    @inlinable public func check(flags: UInt8, version: ProtocolVersion) throws(PacketError) {
         let ignored: UInt8 = version == .v31 && fixedFlags == 0b0010 ? 0b1000 : 0
         guard flags & ~ignored == fixedFlags else {
             throw .reservedFlags(self)  // [5.0 MQTT-2.1.3-1] [3.1.1 MQTT-2.2.2-2]
@@ -44,7 +44,7 @@ package enum PacketType: UInt8, Sendable, Hashable, CaseIterable, CustomStringCo
     }
 
     /// The standard's spelling, for logs.
-    package var description: String {
+    public var description: String {
         switch self {
         case .connect: "CONNECT"
         case .connack: "CONNACK"

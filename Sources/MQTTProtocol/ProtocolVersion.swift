@@ -1,5 +1,5 @@
 /// The three protocol levels Martlet speaks; the raw value is the byte in CONNECT.
-package enum ProtocolVersion: UInt8, Sendable, Comparable, CaseIterable {
+public enum ProtocolVersion: UInt8, Sendable, Comparable, CaseIterable {
     /// MQTT 3.1, protocol name `MQIsdp`.
     case v31 = 3
     /// MQTT 3.1.1.
@@ -7,5 +7,5 @@ package enum ProtocolVersion: UInt8, Sendable, Comparable, CaseIterable {
     /// MQTT 5.0.
     case v5 = 5
 
-    package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+    public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }

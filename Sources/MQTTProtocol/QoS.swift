@@ -1,8 +1,8 @@
 /// Quality of service, §4.3.
-package enum QoS: UInt8, Sendable, Comparable, CaseIterable {
+public enum QoS: UInt8, Sendable, Comparable, CaseIterable {
     case atMostOnce = 0
     case atLeastOnce = 1
     case exactlyOnce = 2
 
-    package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+    public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }

@@ -69,21 +69,21 @@ extension Shard {
 
     @inline(never)
     private mutating func makeTemplate(_ shape: Int, _ dispatch: inout Dispatch) -> Template {
-        let qos: UInt8 = shape & 1 == 1 ? 1 : 0
-        let parts = PublishEncoder.Parts(dispatch.parts)
-        var encoder = PublishEncoder(version: shape >= 2 ? .v5 : .v311, qos: qos, retain: false)
-        encoder.messageExpiryIntervalSeconds = dispatch.expirySeconds
-        let layout = encoder.layout(parts)
-        var template = Template(
-            base: UnsafeRawPointer(templates), count: layout.totalLength, identifierOffset: layout.identifierOffset)
-        if dispatch.frameShape == shape {
-            template.base = dispatch.frame.baseAddress.unsafelyUnwrapped
-            assert(dispatch.frame.count == layout.totalLength, "a frame that is passed on has its canonical length")
+        let template: Template
+        if dispatch.frameShape == shape, let base = dispatch.frame.baseAddress, let topic = dispatch.parts.topic.baseAddress {
+            // As it came: the identifier stands behind the topic.
+            template = Template(
+                base: base, count: dispatch.frame.count, identifierOffset: topic - base + dispatch.parts.topic.count)
         } else {
-            // Four shapes at most, each in its own quarter: a pointer handed out stays good for this message.
+            let parts = PublishEncoder.Parts(dispatch.parts)
+            var encoder = PublishEncoder(version: shape >= 2 ? .v5 : .v311, qos: shape & 1 == 1 ? 1 : 0, retain: false)
+            encoder.messageExpiryIntervalSeconds = dispatch.expirySeconds
+            let layout = encoder.layout(parts)
+            // A block for each shape: a pointer handed out stays good for this message.
             let room = templateStorage.room(for: shape, layout.totalLength)
             encoder.write(to: room, parts, layout)
-            template.base = UnsafeRawPointer(room)
+            template = Template(
+                base: UnsafeRawPointer(room), count: layout.totalLength, identifierOffset: layout.identifierOffset)
         }
         templates[shape] = template
         dispatch.made |= 1 << UInt8(shape)

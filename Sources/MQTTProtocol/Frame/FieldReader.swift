@@ -1,54 +1,57 @@
 /// Reads a packet's fields from borrowed bytes, front to back, and refuses to go beyond their end.
 /// Allocates nothing but the strings and arrays it is asked for.
-package struct FieldReader {
+public struct FieldReader {
     @usableFromInline let bytes: UnsafeRawBufferPointer
     /// Where the next field starts.
-    @usableFromInline package private(set) var offset = 0
+    @usableFromInline var at = 0
     /// Named in the error when a field is cut short.
     @usableFromInline let packet: PacketType
 
-    @inlinable package init(_ bytes: UnsafeRawBufferPointer, of packet: PacketType) {
+    @inlinable public init(_ bytes: UnsafeRawBufferPointer, of packet: PacketType) {
         self.bytes = bytes
         self.packet = packet
     }
 
-    @inlinable package var remaining: Int { bytes.count &- offset }
-    @inlinable package var isAtEnd: Bool { offset == bytes.count }
+    /// Bytes read so far.
+    @inlinable public var offset: Int { at }
+    /// Bytes left.
+    @inlinable public var remaining: Int { bytes.count &- offset }
+    @inlinable public var isAtEnd: Bool { offset == bytes.count }
 
     @inlinable @inline(__always)
-    package mutating func take(_ n: Int) throws(PacketError) -> UnsafeRawBufferPointer {
+    public mutating func take(_ n: Int) throws(PacketError) -> UnsafeRawBufferPointer {
         guard n <= remaining else { throw .truncated(packet) }
         let taken = UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset &+ n)])
-        offset &+= n
+        at &+= n
         return taken
     }
 
     @inlinable @inline(__always)
-    package mutating func byte() throws(PacketError) -> UInt8 {
+    public mutating func byte() throws(PacketError) -> UInt8 {
         guard remaining >= 1 else { throw .truncated(packet) }
-        defer { offset &+= 1 }
+        defer { at &+= 1 }
         return bytes[offset]
     }
 
     /// Big-endian, §1.5.2.
     @inlinable @inline(__always)
-    package mutating func uint16() throws(PacketError) -> UInt16 {
+    public mutating func uint16() throws(PacketError) -> UInt16 {
         guard remaining >= 2 else { throw .truncated(packet) }
-        defer { offset &+= 2 }
+        defer { at &+= 2 }
         return UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
     }
 
     /// Big-endian, §1.5.3.
     @inlinable @inline(__always)
-    package mutating func uint32() throws(PacketError) -> UInt32 {
+    public mutating func uint32() throws(PacketError) -> UInt32 {
         guard remaining >= 4 else { throw .truncated(packet) }
-        defer { offset &+= 4 }
+        defer { at &+= 4 }
         return UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
 
     /// A variable byte integer in its shortest form, §1.5.5.
     @inlinable
-    package mutating func variable() throws(PacketError) -> Int {
+    public mutating func variable() throws(PacketError) -> Int {
         var value = 0
         for index in 0..<4 {
             let byte = try byte()
@@ -62,7 +65,7 @@ package struct FieldReader {
 
     /// Bytes behind a two-byte length, §1.5.6.
     @inlinable @inline(__always)
-    package mutating func prefixed() throws(PacketError) -> UnsafeRawBufferPointer {
+    public mutating func prefixed() throws(PacketError) -> UnsafeRawBufferPointer {
         let count = try uint16()
         return try take(Int(count))
     }
@@ -74,7 +77,7 @@ package struct FieldReader {
 
     /// Not zero, §2.2.1.
     @inlinable
-    package mutating func packetIdentifier() throws(PacketError) -> UInt16 {
+    public mutating func packetIdentifier() throws(PacketError) -> UInt16 {
         let identifier = try uint16()
         guard identifier != 0 else { throw .packetIdentifierZero }  // [5.0 MQTT-2.2.1-3] [3.1.1 MQTT-2.3.1-1]
         return identifier
@@ -82,21 +85,21 @@ package struct FieldReader {
 
     /// A property block behind its length, §2.2.2.
     @inlinable
-    package mutating func propertyBlock() throws(PacketError) -> UnsafeRawBufferPointer {
+    public mutating func propertyBlock() throws(PacketError) -> UnsafeRawBufferPointer {
         let count = try variable()
         return try take(count)
     }
 
     /// All that is left.
     @inlinable
-    package mutating func rest() -> UnsafeRawBufferPointer {
+    public mutating func rest() -> UnsafeRawBufferPointer {
         let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
-        offset = bytes.count
+        at = bytes.count
         return rest
     }
 
     /// Throws when a field is left over.
-    @inlinable package func finish() throws(PacketError) {
+    @inlinable public func finish() throws(PacketError) {
         guard isAtEnd else { throw .trailingBytes }
     }
 }

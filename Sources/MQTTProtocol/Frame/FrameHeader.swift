@@ -1,14 +1,14 @@
 /// The fixed header of a packet, §2.1: its type, flags and length.
 /// Before: the read buffer. After: `PublishFrame.parse` or a packet's `decode`.
-package struct FrameHeader: Equatable, Sendable {
+public struct FrameHeader: Equatable, Sendable {
     /// The high nibble of the first byte, 1 to 15.
-    package let type: UInt8
+    public let type: UInt8
     /// The low nibble of the first byte.
-    package let flags: UInt8
+    public let flags: UInt8
     /// Bytes of the header, 2 to 5.
-    package let headerLength: Int
+    public let headerLength: Int
     /// Bytes after the header, 0 to 268,435,455.
-    package let remainingLength: Int
+    public let remainingLength: Int
 
     @inlinable init(first: UInt8, headerLength: Int, remainingLength: Int) {
         self.type = first >> 4
@@ -18,16 +18,16 @@ package struct FrameHeader: Equatable, Sendable {
     }
 
     /// Bytes of the whole packet.
-    @inlinable package var totalLength: Int { headerLength &+ remainingLength }
+    @inlinable public var totalLength: Int { headerLength &+ remainingLength }
 
     /// Type 1 to 15: `parse` lets no other through.
-    @inlinable package var packetType: PacketType { PacketType(rawValue: type).unsafelyUnwrapped }
+    @inlinable public var packetType: PacketType { PacketType(rawValue: type).unsafelyUnwrapped }
 
     /// Reads the header at the start of `bytes`; nil when it has not come whole yet. The body may still be missing.
     /// The size is checked here, before anybody waits for or stores the body.
     /// - Parameter maximumPacketSize: the largest whole packet to accept, in bytes.
     @inlinable @inline(__always)
-    package static func parse(
+    public static func parse(
         _ bytes: UnsafeRawBufferPointer, maximumPacketSize: Int
     ) throws(PacketError) -> FrameHeader? {
         let count = bytes.count
@@ -44,7 +44,7 @@ package struct FrameHeader: Equatable, Sendable {
 
     /// Lengths of two to four bytes: 128 and above.
     @usableFromInline
-    package static func parseLong(
+    static func parseLong(
         _ bytes: UnsafeRawBufferPointer, maximumPacketSize: Int
     ) throws(PacketError) -> FrameHeader? {
         var length = 0

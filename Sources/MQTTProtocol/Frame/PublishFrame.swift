@@ -1,17 +1,17 @@
 /// A PUBLISH taken apart in place, §3.3: borrowed from the read buffer, valid only as long as that is.
 /// It does not look at the topic's characters: the broker does once per topic, when its cache does not know it.
 /// Before: `FrameHeader.parse`. After: the routing cache, or `PublishProperties.scan` when there are properties.
-package struct PublishFrame {
-    package let duplicate: Bool
-    package let qos: QoS
-    package let retain: Bool
+public struct PublishFrame {
+    public let duplicate: Bool
+    public let qos: QoS
+    public let retain: Bool
     /// Bytes of the topic, not validated; empty only in 5.0 and only where there are properties (an alias).
-    package let topic: UnsafeRawBufferPointer
+    public let topic: UnsafeRawBufferPointer
     /// 1 to 65,535, and 0 at QoS 0.
-    package let packetIdentifier: UInt16
+    public let packetIdentifier: UInt16
     /// The property block without its length; empty in 3.x.
-    package let properties: UnsafeRawBufferPointer
-    package let payload: UnsafeRawBufferPointer
+    public let properties: UnsafeRawBufferPointer
+    public let payload: UnsafeRawBufferPointer
 
     @inlinable init(
         duplicate: Bool, qos: QoS, retain: Bool, topic: UnsafeRawBufferPointer, packetIdentifier: UInt16,
@@ -31,7 +31,7 @@ package struct PublishFrame {
     ///   - body: all bytes after the fixed header.
     ///   - flags: the low nibble of the first byte.
     @inlinable @inline(__always)
-    package static func parse(
+    public static func parse(
         _ body: UnsafeRawBufferPointer, flags: UInt8, version: ProtocolVersion
     ) throws(PacketError) -> PublishFrame {
         guard let qos = QoS(rawValue: (flags >> 1) & 0b11) else {
@@ -56,27 +56,27 @@ package struct PublishFrame {
 }
 
 /// What a broker has to know of the properties of a client's PUBLISH, §3.3.2.3, found without an allocation.
-package struct PublishProperties: Sendable, Equatable {
+public struct PublishProperties: Sendable, Equatable {
     /// Seconds; nil means the message never expires.
-    package private(set) var messageExpiryIntervalSeconds: UInt32?
+    public internal(set) var messageExpiryIntervalSeconds: UInt32?
     /// 1 to 65,535; whether it is within the maximum is the session's to say.
-    package private(set) var topicAlias: UInt16?
+    public internal(set) var topicAlias: UInt16?
     /// 0 or 1 as the client said; nil where it said nothing.
-    package private(set) var payloadFormatIndicator: UInt8?
+    public internal(set) var payloadFormatIndicator: UInt8?
     /// Bytes of the properties that travel on to subscribers.
-    package private(set) var forwardedSize = 0
+    public internal(set) var forwardedSize = 0
     /// What stays behind, in order: only the expiry and the alias do, and each comes at most once.
     private var firstGap = 0..<0
     private var secondGap = 0..<0
 
     /// True when the block holds only properties that travel on, so it can be passed on as it is.
-    package var forwardedIsWhole: Bool { firstGap.isEmpty }
+    public var forwardedIsWhole: Bool { firstGap.isEmpty }
 
     /// An empty block's.
-    package init() {}
+    public init() {}
 
     /// Validates every property of a PUBLISH from a client.
-    package static func scan(_ block: UnsafeRawBufferPointer) throws(PacketError) -> PublishProperties {
+    public static func scan(_ block: UnsafeRawBufferPointer) throws(PacketError) -> PublishProperties {
         var found = PublishProperties()
         var reader = PropertyReader(block, in: .publishFromClient)
         while let next = try reader.next() {
@@ -105,7 +105,7 @@ package struct PublishProperties: Sendable, Equatable {
     }
 
     /// Copies the properties that travel on, in the order they came. `block` is what `scan` was given.
-    package func appendForwarded(from block: UnsafeRawBufferPointer, to run: inout ByteRun) {
+    public func appendForwarded(from block: UnsafeRawBufferPointer, to run: inout ByteRun) {
         precondition(
             block.count == forwardedSize + firstGap.count + secondGap.count, "the block that was scanned, no other")
         guard !forwardedIsWhole else { return run.append(block) }

@@ -13,13 +13,13 @@ package protocol AcknowledgementPacket: WirePacket, Hashable, Sendable {
 }
 
 /// Allocation-free reading and writing of acknowledgements, for the hot path.
-package enum Acknowledgement {
+public enum Acknowledgement {
     /// Validates the packet whole and hands out what a session needs of it.
     /// - Parameters:
     ///   - body: all bytes after the fixed header.
     ///   - type: `puback`, `pubrec`, `pubrel` or `pubcomp`.
     @inlinable
-    package static func peek(
+    public static func peek(
         _ body: UnsafeRawBufferPointer, type: PacketType, flags: UInt8, version: ProtocolVersion
     ) throws(PacketError) -> (packetIdentifier: UInt16, reasonCode: ReasonCode) {
         try type.check(flags: flags, version: version)
@@ -27,11 +27,14 @@ package enum Acknowledgement {
         let identifier = try fields.packetIdentifier()
         if fields.isAtEnd { return (identifier, .success) }
         let (reason, block) = try tail(&fields, type, version)
-        if !block.isEmpty {
-            var reader = PropertyReader(block, in: place(of: type))
-            while try reader.next() != nil {}
-        }
+        if !block.isEmpty { try checkProperties(block, type) }
         return (identifier, reason)
+    }
+
+    @usableFromInline
+    static func checkProperties(_ block: UnsafeRawBufferPointer, _ type: PacketType) throws(PacketError) {
+        var reader = PropertyReader(block, in: place(of: type))
+        while try reader.next() != nil {}
     }
 
     /// Reason code and properties of the longer forms, §3.4.2: three bytes have no property length.
@@ -61,7 +64,7 @@ package enum Acknowledgement {
 
     /// Appends an acknowledgement without properties: four bytes, or five with a reason code (5.0 only; 3.x has none).
     @inlinable @inline(__always)
-    package static func append(
+    public static func append(
         _ type: PacketType, packetIdentifier: UInt16, reasonCode: ReasonCode = .success, version: ProtocolVersion,
         to run: inout ByteRun
     ) {

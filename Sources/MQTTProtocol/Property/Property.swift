@@ -1,5 +1,5 @@
 /// The properties of 5.0, Table 2-4; the raw value is the identifier on the wire.
-package enum Property: UInt8, Sendable, Hashable, CaseIterable {
+public enum Property: UInt8, Sendable, Hashable, CaseIterable {
     case payloadFormatIndicator = 0x01
     case messageExpiryInterval = 0x02
     case contentType = 0x03
@@ -30,7 +30,7 @@ package enum Property: UInt8, Sendable, Hashable, CaseIterable {
 }
 
 /// Where a property or a reason code stands: the packet, and for some its sender.
-package enum Place: UInt8, Sendable, Hashable, CaseIterable {
+public enum Place: UInt8, Sendable, Hashable, CaseIterable {
     case connect, will, connack
     case publishFromClient, publishFromServer
     case puback, pubrec, pubrel, pubcomp
@@ -38,7 +38,7 @@ package enum Place: UInt8, Sendable, Hashable, CaseIterable {
     case disconnectFromClient, disconnectFromServer
     case authFromClient, authFromServer
 
-    package var packet: PacketType {
+    public var packet: PacketType {
         switch self {
         case .connect, .will: .connect
         case .connack: .connack
@@ -165,7 +165,7 @@ extension Property {
 
 extension Property: CustomStringConvertible {
     /// The standard's name.
-    package var description: String {
+    public var description: String {
         switch self {
         case .payloadFormatIndicator: "Payload Format Indicator"
         case .messageExpiryInterval: "Message Expiry Interval"
