@@ -21,6 +21,7 @@ extension ShardSettings {
         logInterest = configuration.log.destinations.isEmpty ? [] : LogInterest(configuration.log.types)
         sessionsMax = configuration.sessionsMax
         connectionsMax = configuration.connectionsMax
+        retainedSweepInterval = configuration.retainSweepMinutes.map { Int64($0) * 60_000 }
         slowReaderWait = Int64(configuration.slowReaderWaitMilliseconds)
         connectTimeout = Int64(configuration.connectTimeoutSeconds) * 1000
         outputBytesMax = configuration.outputBufferBytesMax

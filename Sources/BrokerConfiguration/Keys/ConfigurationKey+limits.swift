@@ -80,7 +80,10 @@ extension ConfigurationKey {
         .flag(
             "allow_duplicate_messages", .messages, default: "`true`",
             "Whether overlapping subscriptions of one client may each get a copy.",
-            standing: .deprecated("leave it out"),
+            standing: .ignored(
+                "Martlet sends one copy, at the highest QoS and with all subscription identifiers, which 5.0 allows "
+                    + "and 3.1.1 asks for"
+            ),
             into: .broker { $0.allowsDuplicateMessages = $1 }),
         .integer(
             "sys_interval", .messages, 0...65535, value: "seconds, 0–65535; 0: none", default: "10",

@@ -63,6 +63,10 @@ extension ConfigurationKey {
         .flag(
             "set_tcp_nodelay", .listeners, default: "`false`",
             "Sets TCP_NODELAY on client sockets: small packets leave at once instead of waiting for company.",
+            standing: .ignored(
+                "it is always on: Martlet gathers what a client gets and writes it once a turn of the loop, so the "
+                    + "kernel has nothing left to wait for"
+            ),
             into: .broker { $0.setsTCPNoDelay = $1 }),
     ]
 }

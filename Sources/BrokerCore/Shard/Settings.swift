@@ -44,6 +44,9 @@ package struct ShardSettings: Sendable {
     package var sessionsMax: Int?
     /// `global_max_connections`: connected clients; nil = no limit.
     package var connectionsMax: Int?
+    /// How often expired retained messages are looked for, in milliseconds: `retain_expiry_interval`; nil = they go when
+    /// somebody comes upon them.
+    package var retainedSweepInterval: Int64?
     /// How long a reader with a full buffer pauses its publishers, in milliseconds: `slow_reader_wait`.
     package var slowReaderWait: Int64 = 1000
     /// How long after the accept CONNECT may take, in milliseconds: `connect_timeout`.

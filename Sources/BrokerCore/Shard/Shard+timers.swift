@@ -10,6 +10,8 @@ struct Deadline: Comparable {
         case stall(blocking: UInt32)
         case sessionExpiry(attachment: UInt32)
         case will(attachment: UInt32)
+        /// Time to look for expired retained messages; `slot` is the walk under way, or none.
+        case retainedSweep
     }
 
     var at: Int64
@@ -36,6 +38,7 @@ extension Shard {
             switch next.kind {
             case .connectTimeout, .keepAlive, .stall: dueForConnection(next)
             case .sessionExpiry, .will: dueForSession(next)
+            case .retainedSweep: sweepRetained(walk: next.slot)
             }
         }
     }
@@ -50,7 +53,7 @@ extension Shard {
             if connection.pointee.phase == .awaitingConnect { close(due.slot, .connectTimeout) }
         case .keepAlive: keepAliveIsDue(due.slot, connection)
         case .stall(let blocking): stall(due.slot, blocking: blocking)
-        case .sessionExpiry, .will: break
+        case .sessionExpiry, .will, .retainedSweep: break
         }
     }
 
@@ -63,8 +66,29 @@ extension Shard {
             guard session.pointee.attachment == attachment, !session.pointee.isOnline else { return }
             counters.sessionsExpired &+= 1
             endSession(due.slot)
-        case .connectTimeout, .keepAlive, .stall: break
+        case .connectTimeout, .keepAlive, .stall, .retainedSweep: break
         }
+    }
+
+    // MARK: Expired retained messages
+
+    /// Begins to look for expired retained messages, if the operator wants that.
+    mutating func scheduleSweep() {
+        guard let interval = settings.retainedSweepInterval else { return }
+        schedule(.retainedSweep, SlotTable<RetainedWalk>.none, 0, at: now + interval)
+    }
+
+    /// Looks at some of them and leaves the rest for later: nobody waits for this.
+    private mutating func sweepRetained(walk: UInt32) {
+        var walk = walk
+        if walk == SlotTable<RetainedWalk>.none { walk = retained.walk("#") }
+        for _ in 0..<Shard.retainedStepsMax {
+            let (message, isPaused) = retained.next(walk, at: now, stepsMax: 1)
+            guard message == nil, !isPaused else { continue }
+            retained.cancel(walk)
+            return scheduleSweep()
+        }
+        schedule(.retainedSweep, walk, 0, at: now + 10)
     }
 
     // MARK: Keep alive

@@ -73,6 +73,12 @@ package struct Shard: ~Copyable {
         templates = .allocate(capacity: Template.shapes)
     }
 
+    /// The world begins to turn: what repeats is set up.
+    package mutating func start(at now: Int64) {
+        self.now = now
+        scheduleSweep()
+    }
+
     deinit { templates.deallocate() }
 
     // MARK: Effects

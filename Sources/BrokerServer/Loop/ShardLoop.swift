@@ -54,6 +54,7 @@ final class ShardLoop {
         self.shard = shard
         self.clock = clock
         self.log = log
+        self.shard.start(at: clock.now())
     }
 
     // MARK: Connections

@@ -1,0 +1,59 @@
+import MQTTProtocol
+
+extension Outgoing {
+    /// A message read back from the log.
+    init(_ record: QueuedRecord) {
+        var several = ByteRun(capacity: 16)
+        if record.subscriptionIdentifiers.count > 1 {
+            SubscriptionIdentifiers.encode(record.subscriptionIdentifiers, into: &several)
+        }
+        let stored = record.message
+        let message = stored.topic.withUnsafeBytes { topic in
+            stored.properties.withUnsafeBytes { properties in
+                stored.payload.withUnsafeBytes { payload in
+                    Message.make(
+                        MessageParts(
+                            topic: topic, properties: properties, payload: payload, qos: stored.qos,
+                            retain: stored.retain, expiresAt: stored.expiresAt, publisher: stored.publisher),
+                        identifiers: several.bytes)
+                }
+            }
+        }
+        self.init(
+            message: message,
+            subscriptionIdentifier: record.subscriptionIdentifiers.count > 1
+                ? Outgoing.severalIdentifiers : record.subscriptionIdentifiers.first ?? 0,
+            qos: record.qos, retain: record.retain, position: record.position)
+    }
+}
+
+/// Several Subscription Identifiers as they stand in a PUBLISH, §3.3.2.3.8.
+enum SubscriptionIdentifiers {
+    static func encode(_ identifiers: [UInt32], into run: inout ByteRun) {
+        for identifier in identifiers {
+            run.append(UInt8(0x0B))
+            run.append(variable: Int(identifier))
+        }
+    }
+
+    /// What `encode` wrote.
+    static func decode(_ bytes: UnsafeRawBufferPointer) -> [UInt32] {
+        var identifiers: [UInt32] = []
+        var value: UInt32 = 0
+        var shift: UInt32 = 0
+        var isInside = false
+        for byte in bytes {
+            guard isInside else {
+                isInside = true  // the property's own number
+                continue
+            }
+            value |= UInt32(byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80 {
+                identifiers.append(value)
+                (value, shift, isInside) = (0, 0, false)
+            }
+        }
+        return identifiers
+    }
+}
