@@ -67,6 +67,8 @@ final class SessionDetails {
     var storage: SessionStorage?
     /// QoS 2 messages whose identifiers are being kept: others wait behind them, so that order holds.
     var sending = 0
+    /// Positions that were in flight when the server last stopped: reading the queue back passes over them.
+    var restored: Set<LogPosition> = []
     /// Messages on their way into the log.
     var arriving = 0
     /// Retained messages still to be sent for new subscriptions, in the order of subscribing.

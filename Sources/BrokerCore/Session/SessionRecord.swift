@@ -53,6 +53,60 @@ package struct SessionRecord: Equatable, Sendable {
     }
 }
 
+extension SessionRecord {
+    /// Reads what `stateRecord` wrote; nil where it is not that, or of a newer layout.
+    package init?(_ state: StateRecord) {
+        let prefix = Array("session/".utf8)
+        guard state.key.starts(with: prefix), let client = MQTTString(Array(state.key.dropFirst(prefix.count))) else {
+            return nil
+        }
+        let decoded = state.value.withUnsafeBytes { bytes in
+            var fields = FieldReader(bytes, of: .connect)
+            return try? SessionRecord(client, &fields)  // a damaged record is the engine's to report
+        }
+        guard let decoded else { return nil }
+        self = decoded
+    }
+
+    private init(_ client: MQTTString, _ fields: inout FieldReader) throws(PacketError) {
+        guard try fields.byte() == SessionRecord.layout else { throw .trailingBytes }
+        clientIdentifier = client
+        queue = QueueID(UInt64(try fields.uint32()) << 32 | UInt64(try fields.uint32()))
+        expiryIntervalSeconds = try fields.uint32()
+        disconnectedAt = try fields.moment()
+        subscriptions = []
+        for _ in 0..<(try fields.uint32()) {
+            let filter = [UInt8](try fields.prefixed())
+            let options = DeliveryOptions(rawValue: try fields.byte())
+            subscriptions.append(Subscription(filter: filter, options: options, identifier: try fields.uint32()))
+        }
+        if try fields.byte() == 1 {
+            let topic = try fields.string()
+            let payload = [UInt8](try fields.prefixed())
+            let flags = try fields.byte()
+            let delay = try fields.uint32()
+            let hasExpiry = try fields.byte() == 1
+            let expiry = try fields.uint32()
+            let properties = [UInt8](try fields.take(Int(try fields.uint32())))
+            will = Will(
+                topic: topic, payload: payload, qos: QoS(rawValue: flags & 3) ?? .atMostOnce, retain: flags & 4 != 0,
+                delayIntervalSeconds: delay, messageExpiryIntervalSeconds: hasExpiry ? expiry : nil,
+                forwardedProperties: properties)
+            willDueAt = try fields.moment()
+        }
+        try fields.finish()
+    }
+}
+
+extension FieldReader {
+    /// What `append(moment:)` wrote.
+    fileprivate mutating func moment() throws(PacketError) -> Int64? {
+        let bits = UInt64(try uint32()) << 32 | UInt64(try uint32())
+        let value = Int64(bitPattern: bits)
+        return value == .min ? nil : value
+    }
+}
+
 extension ByteRun {
     /// A moment in milliseconds, or none.
     fileprivate mutating func append(moment: Int64?) {

@@ -179,8 +179,9 @@ extension Shard {
         details.storage?.isReading = false
         if records.isEmpty { details.storage?.beyond = 0 }  // trimmed by storage's own limits
         for record in records {
-            details.storage?.beyond -= 1
             details.storage?.readUpTo = record.position
+            if details.restored.remove(record.position) != nil { continue }
+            details.storage?.beyond -= 1
             let outgoing = Outgoing(record)
             session.pointee.queue.append(outgoing)
             session.pointee.queuedBytes += outgoing.message.size
