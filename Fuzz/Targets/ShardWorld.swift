@@ -82,8 +82,11 @@ final class ShardWorld {
     }
 
     func hangUp(_ name: Int) {
-        guard let peer = peers.removeValue(forKey: name) else { return }
+        guard let peer = peers[name] else { return }
         hosts[peer.shard].shard.closed(peer.id, at: now)
+        // What its own end sets off may still name it (a client that waited for itself to read is told to go on).
+        settle()
+        peers.removeValue(forKey: name)
     }
 
     func setWritable(_ name: Int, _ isWritable: Bool) {
