@@ -71,6 +71,8 @@ final class SessionDetails {
     var restored: Set<LogPosition> = []
     /// Messages on their way into the log.
     var arriving = 0
+    /// PUBRECs of received QoS 2 messages that are not kept yet, by identifier, and what they wait for.
+    var unkept: [UInt16: PendingReplies.Reply] = [:]
     /// Retained messages still to be sent for new subscriptions, in the order of subscribing.
     var retained: Deque<RetainedDelivery> = []
     /// The queue was full before, and the log has said so.

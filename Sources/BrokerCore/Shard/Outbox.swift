@@ -19,6 +19,8 @@ struct Outbox: ~Copyable {
     private(set) var full: [UInt32] = []
     /// Bytes in all runs.
     private(set) var bytes = 0
+    /// Bytes that the last flush left, because their sockets take nothing: another flush would leave them too.
+    private(set) var heldBytes = 0
     private var pool: [(base: UnsafeMutableRawPointer, capacity: Int)] = []
     private var pooledBytes = 0
 
@@ -74,8 +76,13 @@ struct Outbox: ~Copyable {
         return taken
     }
 
-    /// Gives a list from `takeDirty` back for its capacity.
+    /// Whether a flush is due in the middle of receiving, and can be of use.
+    @inline(__always)
+    var wantsFlush: Bool { bytes >= Outbox.totalBytesMax &+ heldBytes }
+
+    /// The flush is over: gives the list from `takeDirty` back for its capacity.
     mutating func recycle(_ list: consuming [UInt32]) {
+        heldBytes = bytes
         guard dirty.isEmpty, dirty.capacity < list.capacity else { return }
         list.removeAll(keepingCapacity: true)
         dirty = list

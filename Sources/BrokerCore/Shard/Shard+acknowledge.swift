@@ -69,19 +69,14 @@ extension Shard {
         guard let extras = connection.pointee.extras, connection.pointee.phase == .open else { return }
         for i in extras.replies.waiting.indices
         where extras.replies.waiting[i].token == token || extras.replies.waiting[i].other == token {
-            guard failure == nil || connection.pointee.version == .v5 else {
-                // 3.x has no way to say no: without an acknowledgement the client will send it again.
+            let canSayNo = connection.pointee.version == .v5 && extras.replies.waiting[i].type != .pubcomp
+            guard failure == nil || canSayNo else {
+                // 3.x, and PUBCOMP, have no way to say no: without an answer the client will send it again.
                 return fail(id.slot, .refused(.implementationSpecificError))
             }
             if extras.replies.waiting[i].token == token { extras.replies.waiting[i].token = nil }
             if extras.replies.waiting[i].other == token { extras.replies.waiting[i].other = nil }
-            guard failure != nil else { continue }
-            if extras.replies.waiting[i].type == .pubrec {
-                // Not accepted: the identifier is free, and its message would be new. §4.3.3
-                let identifier = extras.replies.waiting[i].identifier
-                _ = sessions.pointer(connection.pointee.session).pointee.received.remove(identifier)
-            }
-            extras.replies.waiting[i].fail()
+            if failure != nil { extras.replies.waiting[i].fail() }
         }
         while let next = extras.replies.waiting.first, next.isReady {
             extras.replies.waiting.removeFirst()
@@ -214,6 +209,45 @@ extension Shard {
         _ = batchToken()
         storage.batch.changes.append(.received(queue, identifier: identifier))
         return true
+    }
+
+    /// The message of a QoS 2 identifier is on its way to be kept: before that no PUBREC may be sent, on this connection
+    /// or the next; where keeping fails, the identifier is free, and its message would be new. §4.3.3
+    mutating func awaitReceived(
+        _ identifier: UInt16, _ dispatch: inout Dispatch, _ connection: UnsafeMutablePointer<Connection>
+    ) {
+        guard dispatch.waitsForStorage || dispatch.confirmation != nil else { return }
+        let slot = connection.pointee.session
+        let reply = PendingReplies.Reply(
+            type: .pubrec, identifier: identifier, reason: .success,
+            token: dispatch.waitsForStorage ? batchToken() : nil, other: dispatch.confirmation)
+        details(of: slot).unkept[identifier] = reply
+        let generation = sessions.pointer(slot).pointee.generation
+        for token in [reply.token, reply.other].compactMap(\.self) {
+            storage.await(token, .received(session: slot, generation: generation, identifier: identifier))
+        }
+    }
+
+    /// What a QoS 2 message waited for has been answered.
+    mutating func settleReceived(_ identifier: UInt16, _ slot: UInt32, _ token: StorageToken, _ failure: StorageFailure?) {
+        let session = sessions.pointer(slot)
+        guard let details = session.pointee.details, var reply = details.unkept[identifier],
+            reply.token == token || reply.other == token
+        else { return }
+        if reply.token == token { reply.token = nil }
+        if reply.other == token { reply.other = nil }
+        details.unkept[identifier] = failure != nil || reply.isReady ? nil : reply
+        if failure != nil { _ = session.pointee.received.remove(identifier) }
+    }
+
+    /// A QoS 2 message came again, whatever DUP says: PUBREC again, no second delivery. [5.0 MQTT-4.3.3-10]
+    mutating func receiveRepetition(
+        _ identifier: UInt16, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+    ) {
+        guard let unkept = sessions.pointer(connection.pointee.session).pointee.details?.unkept[identifier] else {
+            return reply(.pubrec, identifier, .success, connection, slot)
+        }
+        queueReply(unkept, connection, slot)
     }
 }
 

@@ -36,6 +36,13 @@ extension Shard {
                 retain: delivery.retain, position: .start, group: delivery.group), delivery.session)
     }
 
+    /// Whether messages of a persistent session wait, in memory, in the log or on their way there.
+    @inline(never)
+    func hasWaiting(_ session: UnsafeMutablePointer<Session>) -> Bool {
+        guard let details = session.pointee.details, let stored = details.storage else { return false }
+        return !session.pointee.queue.isEmpty || stored.beyond > 0 || details.arriving > 0
+    }
+
     /// Puts a message behind those that wait, within the limits; takes over the caller's reference.
     mutating func enqueue(_ outgoing: Outgoing, _ slot: UInt32) {
         let session = sessions.pointer(slot)
@@ -77,7 +84,8 @@ extension Shard {
             guard session.pointee.details?.resends.isEmpty == true else { return }
         }
         while let next = session.pointee.queue.first {
-            guard connection.pointee.flow == .flowing, connection.pointee.outputCount < Outbox.earlyFlushBytes,
+            guard connection.pointee.flow == .flowing,
+                connection.pointee.outputCount &+ connection.pointee.outputShared < Outbox.earlyFlushBytes,
                 next.qos == 0 || hasRoom(session, connection, next),
                 next.qos == 2 || (session.pointee.details?.sending ?? 0) == 0
             else { break }
@@ -154,7 +162,11 @@ extension Shard {
         encoder.duplicate = duplicate
         encoder.packetIdentifier = identifier
         encoder.messageExpiryIntervalSeconds = remainingSeconds(message)
-        if connection.pointee.usesAliases, let extras = connection.pointee.extras {
+        // An alias that is introduced makes the packet larger, by its property and perhaps a byte of each length.
+        let sizeMax = connection.pointee.maximumPacketSize
+        if connection.pointee.usesAliases, let extras = connection.pointee.extras,
+            sizeMax == Int.max || encoder.layout(parts).totalLength + 5 <= sizeMax
+        {
             switch extras.sent.use(for: message.topic) {
             case .none: break
             case .introduce(let alias): encoder.topicAlias = alias

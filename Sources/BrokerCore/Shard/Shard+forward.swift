@@ -97,6 +97,8 @@ extension Shard {
         let slot = session.pointee.connection
         let connection = connections.pointer(slot)
         if delivery.qos == 0 {
+            // Behind those that were kept while the client was away. [5.0 MQTT-4.6.0-6]
+            if settings.queuesQoS0, hasWaiting(session) { return store(delivery, session, &dispatch) }
             guard connection.pointee.flow == .flowing || admits(connection, slot, &dispatch) else { return }
             guard delivery.identifier == 0 || connection.pointee.version != .v5, !connection.pointee.usesAliases,
                 !settings.logInterest.contains(.debug)
@@ -129,7 +131,7 @@ extension Shard {
                     message: message, subscriptionIdentifier: delivery.identifier, qos: delivery.qos,
                     retain: delivery.retain, position: .start, group: delivery.group), delivery.session)
             // It waits for acknowledgements or for its reader: whoever fills it waits with it.
-            if connection.pointee.flow != .flowing { _ = admits(connection, slot, &dispatch) }
+            if connection.pointee.flow == .blocked { hold(dispatch.connection, for: connection) }
         }
     }
 
@@ -201,8 +203,9 @@ extension Shard {
         own.connection = dispatch.connection
         own.expirySeconds = dispatch.expirySeconds
         own.logged = -1
+        // Where it waits, it waits with them: an absent client may come back with 5.0.
         let session = sessions.pointer(delivery.session)
-        if session.pointee.isOnline, connections.pointer(session.pointee.connection).pointee.version == .v5 {
+        if !session.pointee.isOnline || connections.pointer(session.pointee.connection).pointee.version == .v5 {
             // Encoded for itself, so that all identifiers come along.
             var marked = delivery
             marked.identifier = Outgoing.severalIdentifiers

@@ -58,6 +58,20 @@ struct Neighbourhood {
     }
 }
 
+/// An answer that a neighbour waits for while something here is open.
+final class OwedAnswer {
+    let shard: Int
+    let token: StorageToken
+    var left: Int
+    var failure: StorageFailure?
+
+    init(shard: Int, token: StorageToken, left: Int) {
+        self.shard = shard
+        self.token = token
+        self.left = left
+    }
+}
+
 extension Shard {
     /// Which of `count` shards keeps the session of this client: connections go there.
     package static func home(of client: MQTTString, count: Int, key: UInt64) -> Int {
@@ -163,12 +177,18 @@ extension Shard {
     }
 
     /// Answers a neighbour when everything here has been answered.
-    mutating func confirm(_ token: StorageToken, to shard: Int, after waits: [StorageToken?], failure: StorageFailure? = nil) {
-        var waits = waits.compactMap { $0 }.filter { storage.isOpen($0) }
-        guard failure == nil, let first = waits.popLast() else {
-            return neighbours.answers.append((shard, .kept(token, failure)))
-        }
-        storage.await(first, .confirm(shard: shard, token, then: waits.first))
+    private mutating func confirm(_ token: StorageToken, to shard: Int, after waits: [StorageToken?]) {
+        let open = waits.compactMap(\.self)
+        guard !open.isEmpty else { return neighbours.answers.append((shard, .kept(token, nil))) }
+        let owed = OwedAnswer(shard: shard, token: token, left: open.count)
+        for wait in open { storage.await(wait, .confirm(owed)) }
+    }
+
+    /// One of the things that a neighbour's answer waits for is there; one failure is enough for a no.
+    mutating func settle(_ owed: OwedAnswer, _ failure: StorageFailure?) {
+        owed.left -= 1
+        if let failure { owed.failure = failure }
+        if owed.left == 0 { neighbours.answers.append((owed.shard, .kept(owed.token, owed.failure))) }
     }
 
     private mutating func handle(_ event: PeerEvent, _ batch: PeerBatch, from shard: Int) {

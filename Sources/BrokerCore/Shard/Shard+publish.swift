@@ -110,8 +110,7 @@ extension Shard {
         if publish.qos == .exactlyOnce {
             let session = sessions.pointer(connection.pointee.session)
             guard !session.pointee.received.contains(identifier) else {
-                // A repetition, whatever DUP says: PUBREC again, no second delivery. [5.0 MQTT-4.3.3-10]
-                return reply(.pubrec, identifier, .success, connection, slot)
+                return receiveRepetition(identifier, connection, slot)
             }
         }
         if publish.qos != .atMostOnce { try openReceive(connection) }
@@ -122,6 +121,7 @@ extension Shard {
         if publish.qos == .exactlyOnce, holdReceived(identifier, connection) { dispatch.waitsForStorage = true }
         if dispatch.parts.retain { setRetained(&dispatch) }
         forward(plan, &dispatch)
+        if publish.qos == .exactlyOnce { awaitReceived(identifier, &dispatch, connection) }
         if publish.qos != .atMostOnce {
             reply(publish.qos == .atLeastOnce ? .puback : .pubrec, identifier, to: &dispatch, connection, slot)
         }

@@ -52,7 +52,7 @@ extension Shard {
             while true {
                 if connection.pointee.phase == .closing { return (bytes.count, .isClosing) }
                 if connection.pointee.pauses > 0 || connection.pointee.phase == .claiming { return (consumed, .isPaused) }
-                if outbox.bytes >= Outbox.totalBytesMax { return (consumed, .wantsFlush) }
+                if outbox.wantsFlush { return (consumed, .wantsFlush) }
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[consumed...])
                 guard let header = try frame(rest, sizeMax), header.totalLength <= rest.count else {
                     return (consumed, .wantsMore)

@@ -34,7 +34,9 @@ extension Shard {
         guard neighbours.isAlone else { return sendRetained(&dispatch) }
         guard dispatch.parts.payload.count > 0 else {
             // [5.0 MQTT-3.3.1-6] [5.0 MQTT-3.3.1-7] [3.1.1 MQTT-3.3.1-10] [3.1.1 MQTT-3.3.1-11]
-            if retained.remove(dispatch.parts.topic) { storage.removeRetained([UInt8](dispatch.parts.topic)) }
+            guard retained.remove(dispatch.parts.topic) else { return }
+            storage.removeRetained([UInt8](dispatch.parts.topic))
+            dispatch.waitsForStorage = true
             return
         }
         let message = dispatch.owned()

@@ -5,6 +5,9 @@ extension Shard {
     /// Messages of a persistent session that are held in memory at most; the rest is read back from the log.
     var queueWindow: Int { max(128, 2 * min(settings.inflightMessagesMax, 1024)) }
 
+    /// Milliseconds between a read that storage refused and the next attempt.
+    static var readRetryWait: Int64 { 1000 }
+
     /// The tick is over: what was gathered goes to storage.
     package mutating func endTick(at now: Int64) {
         self.now = now
@@ -65,9 +68,12 @@ extension Shard {
             sendAcknowledgement(.pubrel, identifier, .success, connections.pointer(connection), connection)
         case .records(let slot, let generation):
             guard isSession(slot, generation) else { return }
-            if case .records(_, let records) = answer { readBack(records, slot) } else { readBack([], slot) }
-        case .confirm(let shard, let asked, let then):
-            confirm(asked, to: shard, after: [then], failure: failure)
+            if case .records(_, let records) = answer { return readBack(records, slot) }
+            // What is in the log stays there: it is asked for again.
+            schedule(.readOn, slot, generation, at: now + Shard.readRetryWait)
+        case .received(let slot, let generation, let identifier):
+            if isSession(slot, generation) { settleReceived(identifier, slot, token, failure) }
+        case .confirm(let owed): settle(owed, failure)
         case .barrier(let start): whenAllHaveHeard(.startRetained(start))
         case .startRetained(let start):
             releaseReplies(start.connection, start.reply, failure)
@@ -109,7 +115,10 @@ extension Shard {
         if settings.queuedMessagesMax > 0, waiting >= settings.queuedMessagesMax + freeWindow(session) {
             return reportDrop(delivery.session)
         }
+        // A queue's positions are unique: what a session also gets as a member of a group is a message of its own.
+        if delivery.group != 0 { dispatch.logged = -1 }
         let index = logged(&dispatch)
+        if delivery.group != 0 { dispatch.logged = -1 }
         let message = dispatch.owned()
         message.retain()
         details.arriving += 1
@@ -171,6 +180,12 @@ extension Shard {
                 .read(
                     token, stored.queue, after: stored.readUpTo, countMax: min(stored.beyond, queueWindow),
                     bytesMax: 1 << 20)))
+    }
+
+    /// Storage refused to read; perhaps now it does not.
+    mutating func readAgain(_ slot: UInt32) {
+        sessions.pointer(slot).pointee.details?.storage?.isReading = false
+        pump(slot)
     }
 
     private mutating func readBack(_ records: [QueuedRecord], _ slot: UInt32) {

@@ -12,6 +12,8 @@ struct Deadline: Comparable {
         case will(attachment: UInt32)
         /// Time to look for expired retained messages; `slot` is the walk under way, or none.
         case retainedSweep
+        /// Storage refused to read a session's queue: it is asked again.
+        case readOn
     }
 
     var at: Int64
@@ -37,7 +39,7 @@ extension Shard {
             deadlines.removeMin()
             switch next.kind {
             case .connectTimeout, .keepAlive, .stall: dueForConnection(next)
-            case .sessionExpiry, .will: dueForSession(next)
+            case .sessionExpiry, .will, .readOn: dueForSession(next)
             case .retainedSweep: sweepRetained(walk: next.slot)
             }
         }
@@ -53,7 +55,7 @@ extension Shard {
             if connection.pointee.phase == .awaitingConnect { close(due.slot, .connectTimeout) }
         case .keepAlive: keepAliveIsDue(due.slot, connection)
         case .stall(let blocking): stall(due.slot, blocking: blocking)
-        case .sessionExpiry, .will, .retainedSweep: break
+        case .sessionExpiry, .will, .readOn, .retainedSweep: break
         }
     }
 
@@ -66,6 +68,7 @@ extension Shard {
             guard session.pointee.attachment == attachment, !session.pointee.isOnline else { return }
             counters.sessionsExpired &+= 1
             endSession(due.slot)
+        case .readOn: readAgain(due.slot)
         case .connectTimeout, .keepAlive, .stall, .retainedSweep: break
         }
     }

@@ -13,8 +13,10 @@ struct StorageDesk {
         /// The PUBREL of a PUBREC that is kept.
         case pubrel(session: UInt32, generation: UInt32, attachment: UInt32, identifier: UInt16)
         case records(session: UInt32, generation: UInt32)
-        /// A neighbour waits for this, and then for another token.
-        case confirm(shard: Int, StorageToken, then: StorageToken?)
+        /// A QoS 2 message received under this identifier.
+        case received(session: UInt32, generation: UInt32, identifier: UInt16)
+        /// A neighbour waits for this.
+        case confirm(OwedAnswer)
         /// Neighbours know a new subscription; now they must send what they retained before.
         case barrier(RetainedStart)
         case startRetained(RetainedStart)
@@ -99,10 +101,6 @@ struct StorageDesk {
             request.answer = request.failure.map { .failed(token, $0) } ?? .stored(token, first: .start)
             confirmed.append(request)
         }
-    }
-
-    func isOpen(_ token: StorageToken) -> Bool {
-        batchRequest?.token == token || confirmations[token] != nil || requests.contains { $0.token == token }
     }
 
     /// The token of the batch being gathered, if there is one.
