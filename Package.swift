@@ -72,6 +72,13 @@ let package = Package(
             name: "BrokerConfigurationTests", dependencies: ["BrokerConfiguration", "MQTTProtocol"], swiftSettings: house),
         // The standards' demands, one test each, over a real socket.
         .testTarget(name: "ConformanceTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),
+        // A shard without sockets, clocks or disks, for the tests that run one.
+        .target(
+            name: "ShardTestKit", dependencies: ["MQTTProtocol", "BrokerCore"], path: "Tests/ShardTestKit",
+            swiftSettings: house),
+        // Many clients with bad networks, driven from a seed.
+        .testTarget(
+            name: "SimulationTests", dependencies: ["MQTTProtocol", "BrokerCore", "ShardTestKit"], swiftSettings: house),
         // The house rules, held against this checkout by a machine.
         .testTarget(name: "TidyTests", swiftSettings: house),
     ],
