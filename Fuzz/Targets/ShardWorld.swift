@@ -127,7 +127,7 @@ final class ShardWorld {
             peers[name]?.isPaused = hosts[index].shard.isPaused(id)
         case .storage(let request): hosts[index].pending.append(answer(request, by: hosts[index]))
         case .tell(let shard, let batch):
-            require(shard != index && hosts.indices.contains(shard), "a batch for shard \(shard), which is no neighbour")
+            require(shard != index && hosts.indices.contains(shard), "a batch for shard \(shard), no neighbour")
             mail.append((index, shard, batch))
         case .log: break
         }
@@ -193,7 +193,11 @@ final class ShardWorld {
         let name = name(of: id, in: index)
         guard peers[name]?.isWritable == true else { return hosts[index].shard.outputHeld(slot) }
         var output: [UInt8] = []
-        hosts[index].shard.withOutput(of: slot) { output += $0 } shared: { payload, _ in output += payload }
+        hosts[index].shard.withOutput(of: slot) {
+            output += $0
+        } shared: { payload, _ in
+            output += payload
+        }
         require(output.count == hosts[index].shard.outputBytes(of: slot), "the output's size was said to be another")
         hosts[index].shard.outputTaken(slot, at: now)
         peers[name]?.receive(output)
@@ -247,11 +251,11 @@ final class ShardWorld {
         }
         for host in hosts {
             let status = host.shard.status
-            require(status.connections == 0 && status.clientsConnected == 0, "\(status.connections) connections are left")
+            require(status.connections == 0 && status.clientsConnected == 0, "connections are left")
             require(status.sessions == 0, "\(status.sessions) sessions outlived their expiry")
             require(status.subscriptions == 0, "\(status.subscriptions) subscriptions outlived their sessions")
             require(status.outputBytes == 0, "\(status.outputBytes) bytes wait for nobody")
-            require(host.pending.isEmpty && !host.shard.hasBatch, "storage is never done: \(host.pending) \(host.shard.hasBatch)")
+            require(host.pending.isEmpty && !host.shard.hasBatch, "storage is never done")
         }
     }
 }

@@ -6,7 +6,7 @@ import Testing
 /// What those get who never say CONNECT, and what happens when the process has no descriptors left.
 @Suite(
     "Limits on strangers", .blocking,
-    .enabled(if: !BrokerUnderTest.isMosquitto, "connect_timeout and the limits of pending connections are Martlet's own"))
+    .enabled(if: !BrokerUnderTest.isMosquitto, "these limits are Martlet's own"))
 struct StrangerTests {
     private func broker(_ limits: String) throws -> BrokerProcess {
         try BrokerProcess.start("listener {port} 127.0.0.1\nallow_anonymous true\n\(limits)\n")
