@@ -84,8 +84,8 @@ package struct BrokerConfiguration: Sendable, Equatable {
     /// Unsent bytes a connection may hold before the publishers that fill it are paused, 4096…1073741824. Default 1048576.
     /// Ours: `output_buffer_bytes`.
     package var outputBufferBytesMax = 1_048_576
-    /// Topics whose resolved subscribers are remembered, per event loop, 0…16777216. Default 65536. Ours: `route_cache_entries`.
-    package var routeCacheEntriesMax = 65_536
+    /// Topics whose resolved subscribers are remembered, per event loop, 0…16777216. Default 262144. Ours: `route_cache_entries`.
+    package var routeCacheEntriesMax = 262_144
 
     /// The values of an empty file, before its listeners are known.
     init() {}

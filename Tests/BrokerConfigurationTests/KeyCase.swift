@@ -221,7 +221,7 @@ extension KeyCase {
             $0.outputBufferBytesMax
         },
         .integer(
-            "route_cache_entries", ["0", "16777216"], is: 16_777_216, defaultsTo: 65_536, invalid: ["-1", "16777217"]
+            "route_cache_entries", ["0", "16777216"], is: 16_777_216, defaultsTo: 262_144, invalid: ["-1", "16777217"]
         ) {
             $0.routeCacheEntriesMax
         },

@@ -69,7 +69,7 @@ extension ConfigurationKey {
             "Unsent bytes a connection may hold before the publishers that fill it are paused.",
             into: .broker { $0.outputBufferBytesMax = $1 }),
         .integer(
-            "route_cache_entries", .martlet, 0...16_777_216, value: "topics, 0–16777216", default: "65536",
+            "route_cache_entries", .martlet, 0...16_777_216, value: "topics, 0–16777216", default: "262144",
             "Topics whose resolved subscribers each event loop remembers.",
             into: .broker { $0.routeCacheEntriesMax = $1 }),
     ]

@@ -55,13 +55,13 @@ struct RouteCache: ~Copyable {
         while sets * RouteCache.ways < capacity { sets *= 2 }
         self.sets = sets
         self.key = key
-        entries = .allocate(capacity: sets * RouteCache.ways)
-        entries.initialize(repeating: Entry(hash: 0, plan: nil), count: sets * RouteCache.ways)
+        // Zeroes are empty entries, and pages of them cost nothing until they are used.
+        entries = calloc(sets * RouteCache.ways, MemoryLayout<Entry>.stride).assumingMemoryBound(to: Entry.self)
     }
 
     deinit {
         for i in 0..<(sets * RouteCache.ways) { free(entries[i].plan) }
-        entries.deallocate()
+        free(entries)
         free(unkept)
     }
 

@@ -8,8 +8,9 @@ struct Outbox: ~Copyable {
     static let pooledRunBytesMax = 131_072
     /// All pooled runs together.
     static let poolBytesMax = 8 << 20
-    /// A run that reached this is written without waiting for the tick's end.
-    static let earlyFlushBytes = 65_536
+    /// A run that reached this is written without waiting for the tick's end, while it is still in the cache. Below what
+    /// one read brings (64 KiB), so that a busy pair is served read by read.
+    static let earlyFlushBytes = 49_152
     /// Receiving stops for a flush when the runs together reach this.
     static let totalBytesMax = 32 << 20
 

@@ -54,7 +54,7 @@ package struct ShardSettings: Sendable {
     /// Unsent bytes a connection may hold before its publishers are paused: `output_buffer_bytes`.
     package var outputBytesMax = 1 << 20
     /// Topics whose receivers are remembered: `route_cache_entries`.
-    package var routeCacheEntries = 65_536
+    package var routeCacheEntries = 262_144
 
     package init() {}
 }

@@ -39,6 +39,17 @@ extension Shard {
         return id
     }
 
+    /// How many bytes the packet at the start of `bytes` still lacks: at least 1 while its length is not known, 0 when it
+    /// is whole or cannot be read.
+    package static func missingBytes(of bytes: UnsafeRawBufferPointer) -> Int {
+        do throws(PacketError) {
+            guard let header = try FrameHeader.parse(bytes, maximumPacketSize: .max) else { return 1 }
+            return max(0, header.totalLength - bytes.count)
+        } catch {
+            return 0
+        }
+    }
+
     /// Bytes came. Takes whole packets from the front and says how many bytes they were.
     package mutating func receive(
         _ bytes: UnsafeRawBufferPointer, on id: ConnectionID, at now: Int64

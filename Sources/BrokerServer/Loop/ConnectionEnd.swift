@@ -31,7 +31,29 @@ class ConnectionEnd {
         if isClosing { return }
         guard var kept = rest else { return take(bytes) }
         rest = nil
-        kept.writeImmutableBuffer(bytes)
+        var bytes = bytes
+        // Only the packet that was cut is put together; the rest is parsed where it lies.
+        while bytes.readableBytes > 0 {
+            let missing = kept.withUnsafeReadableBytes { Shard.missingBytes(of: $0) }
+            guard missing > 0, var piece = bytes.readSlice(length: min(missing, bytes.readableBytes)) else { break }
+            kept.writeBuffer(&piece)
+        }
+        if isPaused { kept.writeBuffer(&bytes) }
+        take(kept)
+        guard bytes.readableBytes > 0, !isClosing else { return }
+        if var left = rest {
+            left.writeBuffer(&bytes)
+            rest = left
+            if !isPaused { resumeTaking() }
+        } else {
+            take(bytes)
+        }
+    }
+
+    /// Feeds what is kept once more.
+    private func resumeTaking() {
+        guard let kept = rest else { return }
+        rest = nil
         take(kept)
     }
 
@@ -62,10 +84,7 @@ class ConnectionEnd {
     final func resumeReading() {
         guard isPaused else { return }
         isPaused = false
-        if let kept = rest {
-            rest = nil
-            take(kept)
-        }
+        resumeTaking()
         if !isPaused, !isClosing { setReading(true) }
     }
 
