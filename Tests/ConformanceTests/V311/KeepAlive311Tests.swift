@@ -82,4 +82,18 @@ import Testing
         try client.expectNothing(forMilliseconds: 5_000)
         try client.expectQuiet()
     }
+
+    @Test(
+        "[3.1.1 facts] a keep alive above max_keepalive is refused: 3.1.1 cannot be told another",
+        arguments: [0, 11] as [UInt16])
+    func aboveTheLimit(keepAlive: UInt16) throws {
+        let limited = try BrokerProcess.shared(BrokerProcess.anonymous + "max_keepalive 10\n")
+        let client = try RawClient(limited)
+        client.send(Wire.connect(id: unique("c"), keepAlive: keepAlive))
+        try withKnownDifference(.mosquitto, "2.0.11 takes it; 2.1 refuses") {
+            try client.expect([0x20, 0x02, 0x00, 0x02])
+            try client.expectClosed()
+        }
+        try RawClient.connected(to: limited, keepAlive: 10).disconnect()
+    }
 }

@@ -210,6 +210,16 @@ import Testing
         try talk.publisher.publish("\(root)/x", "", retain: true)
     }
 
+    @Test("[3.1.1 MQTT-3.9.3-2] a filter of more levels than the broker takes is answered with 80")
+    func tooManyLevels() throws {
+        let client = try RawClient.connected(to: .shared())
+        let deep = Array(repeating: "a", count: 1_000).joined(separator: "/")
+        client.send(Wire.subscribe(id: 7, [(unique("t"), 1), (deep, 1)]))
+        try withKnownDifference(.mosquitto, "closes the connection") {
+            try client.expect([0x90, 0x04, 0x00, 0x07, 0x01, 0x80])
+        }
+    }
+
     /// A broker may refuse such a filter or hang up; it may not act on it.
     private func refused(_ filter: String) throws {
         let client = try RawClient.connected(to: .shared())

@@ -196,4 +196,15 @@ import Testing
         try client.expectClosed()
         #expect(try talk.subscriber.expect(.publish).payloadText == "gone")
     }
+
+    @Test(
+        "[3.1.1 MQTT-4.8.0-1] DISCONNECT with content is no DISCONNECT: the will is published",
+        arguments: [0x00, 0x04] as [UInt8])
+    func disconnectWithContent(content: UInt8) throws {
+        let talk = try Conversation(subscribing: 0)
+        let client = try RawClient.connected(to: .shared(), will: .init(topic: talk.topic, payload: "gone"))
+        client.send(Wire.packet(0xE0, [content]))
+        try client.expectClosed()
+        #expect(try texts(talk.delivered()) == ["gone"])
+    }
 }

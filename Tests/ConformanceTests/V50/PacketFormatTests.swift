@@ -44,6 +44,28 @@ import Testing
         try client.expectDisconnect(0x81)
     }
 
+    /// PINGREQ, and a PUBLISH without properties, whose length takes two bytes where one is enough.
+    static let wastefulLengths: [[UInt8]] = [
+        [0xC0, 0x80, 0x00], [0x30, 0x06, 0x00, 0x01, 0x74, 0x80, 0x00, 0x78],
+    ]
+
+    @Test("[5.0 MQTT-1.5.5-1] a length in more bytes than it needs closes with 81", arguments: wastefulLengths)
+    func wastefulLength(packet: [UInt8]) throws {
+        let client = try RawClient.v5(.shared())
+        client.send(packet)
+        try withKnownDifference(.mosquitto, "the remaining length is read in any form", when: packet[0] == 0xC0) {
+            try client.expectDisconnect(0x81)
+        }
+    }
+
+    @Test("[5.0 facts] an identifier of five bytes closes with 81")
+    func identifierOfFiveBytes() throws {
+        let client = try RawClient.v5(.shared())
+        let five = Property(id: 0x0B, bytes: [0x80, 0x80, 0x80, 0x80, 0x01])
+        client.send(Wire.subscribe(id: 1, [(unique("t"), 0)], properties: [five]))
+        try client.expectDisconnect(0x81)
+    }
+
     /// Right packets but for one bit of the first byte. A CONNECT of this sort is in `ConnectFormatTests`.
     static let wrongFlags: [[UInt8]] = {
         let right: [[UInt8]] = [

@@ -75,7 +75,9 @@ import Testing
     @Test("[5.0 MQTT-3.14.2-3] DISCONNECT leaves Reason String out where it does not fit")
     func reasonStringFits() throws {
         for fault in Fault.all {
-            for packet in try fault.answers(.maximumPacketSize(20)) { #expect(packet.bytes.count <= 20, "\(fault)") }
+            let packets = try fault.answers(.maximumPacketSize(20))
+            for packet in packets { #expect(packet.bytes.count <= 20, "\(fault)") }
+            try fault.expectNamed(packets)
         }
     }
 
@@ -251,6 +253,16 @@ import Testing
         let will = Wire.Will(topic: topic, payload: "will")
         let client = try RawClient.connected(to: .shared(), version: 5, will: will, properties: properties)
         return (client, watcher)
+    }
+
+    @Test("[5.0 facts] a broker that goes down says so with 8B, and only to those who can read it")
+    func shutDown() throws {
+        let broker = try BrokerProcess.start()
+        let client = try RawClient.v5(on: broker)
+        let older = try RawClient.connected(to: broker)
+        #expect(broker.stop(), "it had to be killed")
+        try withKnownDifference(.mosquitto, "closes silently") { try client.expectFault(0x8B) }
+        try older.expectClosed()
     }
 }
 

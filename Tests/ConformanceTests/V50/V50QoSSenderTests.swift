@@ -133,6 +133,15 @@ import Testing
         }
     }
 
+    @Test("[5.0 MQTT-4.3.3-4] every PUBREC is answered, also a second one of the same message")
+    func secondPubrec() throws {
+        let (client, id) = try Acknowledgement.pubcomp.moment()
+        client.send(Wire.pubrec(id))
+        try client.expect(Wire.pubrel(id))
+        client.send(Wire.pubcomp(id))
+        try client.expectQuiet()
+    }
+
     @Test("[5.0 MQTT-4.3.3-5] PUBREL stays open until its PUBCOMP")
     func openUntilPubcomp() throws {
         let pair = try Pair(2)

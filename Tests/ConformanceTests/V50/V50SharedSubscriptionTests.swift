@@ -160,6 +160,13 @@ import Testing
         }
     }
 
+    @Test("[5.0 facts] the members of a group share the work", arguments: [0, 1] as [UInt8])
+    func turns(qos: UInt8) throws {
+        let group = try Group([qos, qos, qos])
+        for number in 1...9 { try group.publisher.publish(group.topic, "\(number)", qos: qos, id: UInt16(number)) }
+        #expect(try group.everything().map(\.count) == [3, 3, 3])
+    }
+
     @Test("[5.0 facts] name and filter make the group: others get copies of their own, and so do plain subscriptions")
     func groupsAreSeparate() throws {
         let topic = unique("t")

@@ -53,6 +53,20 @@ import Testing
         #expect(try own.receivePublish().payloadText == "mine")
     }
 
+    @Test("[5.0 MQTT-3.8.3-3] No Local keeps a client's own retained messages from it, and no others")
+    func noLocalRetained() throws {
+        let (client, other) = (try RawClient.v5(), try RawClient.v5())
+        let root = unique("t")
+        try client.publish("\(root)/own", "own", qos: 1, retain: true)
+        try other.publish("\(root)/other", "other", qos: 1, retain: true)
+        client.send(Wire.subscribe(id: 1, [("\(root)/+", 0x04)], properties: []))
+        try withKnownDifference(.mosquitto, "No Local does not hold for retained messages") {
+            let packets = try client.packets(2)
+            #expect(packets.filter { $0.kind == .publish }.map(\.payloadText) == ["other"])
+        }
+        for name in ["own", "other"] { try other.publish("\(root)/\(name)", "", retain: true) }
+    }
+
     @Test(
         "[5.0 MQTT-3.8.3-4] No Local on a shared subscription is a protocol error",
         arguments: [0x04, 0x05, 0x06] as [UInt8])
@@ -71,6 +85,20 @@ import Testing
         let client = try RawClient.v5()
         client.send(Wire.subscribe(id: 1, [(unique("t"), options)], properties: []))
         try client.expectFault(0x81)
+    }
+
+    @Test("[5.0 facts] Retain Handling 3 is a protocol error", arguments: [0x30, 0x31, 0x3A] as [UInt8])
+    func retainHandling3(options: UInt8) throws {
+        let client = try RawClient.v5()
+        client.send(Wire.subscribe(id: 1, [(unique("t"), options)], properties: []))
+        try client.expectDisconnect(0x81, 0x82)
+    }
+
+    @Test("[5.0 facts] a Subscription Identifier of 0 is a protocol error")
+    func subscriptionIdentifier0() throws {
+        let client = try RawClient.v5()
+        client.send(Wire.subscribe(id: 1, [(unique("t"), 0)], properties: [.subscriptionIdentifier(0)]))
+        try withKnownDifference(.mosquitto, "calls it malformed (81)") { try client.expectDisconnect(0x82) }
     }
 
     @Test("[5.0 MQTT-3.8.4-1] every SUBSCRIBE is answered with SUBACK")

@@ -96,6 +96,12 @@ import Testing
         }
     }
 
+    @Test("[5.0 facts] a Maximum Packet Size of 0 does not bind the CONNACK that refuses it")
+    func refusedMaximumPacketSize() throws {
+        let answer = try RawClient.sending(connectPacket([.maximumPacketSize(0)]), to: .shared()).expectRefusal(0x82)
+        #expect(answer != nil || BrokerUnderTest.isMosquitto)
+    }
+
     @Test(
         "[5.0 facts] a Payload Format of the will other than 0 and 1 is a protocol error",
         arguments: [2, 255] as [UInt8])

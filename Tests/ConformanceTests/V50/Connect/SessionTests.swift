@@ -136,6 +136,19 @@ import Testing
     }
 
     @Test(
+        "[5.0 facts] an expiry above the broker's limit is shortened, and CONNACK says so",
+        arguments: [3_601, 86_400, 0xFFFF_FFFF] as [UInt32])
+    func limitedExpiry(asked: UInt32) throws {
+        let broker = try BrokerProcess.shared(BrokerProcess.anonymous + "persistent_client_expiration 1h\n")
+        let within = try RawClient.v5(broker, [.sessionExpiryInterval(3_600)])
+        #expect(within.connack?.property(0x11).isEmpty == true)
+        let client = try RawClient.v5(broker, [.sessionExpiryInterval(asked)])
+        try withKnownDifference(.mosquitto, "the limit is kept in silence") {
+            #expect(client.connack?.number(0x11) == 3_600)
+        }
+    }
+
+    @Test(
         "[5.0 facts] a DISCONNECT that raises an expiry of 0 is a protocol error and does not count: the will is sent")
     func raisedExpiry() throws {
         let broker = try BrokerProcess.shared()

@@ -203,6 +203,17 @@ import Testing
         }
     }
 
+    @Test("[5.0 MQTT-3.1.3-9] a connection without a will that takes over has none, also at its own end")
+    func takeoverWithoutWill() throws {
+        let scene = try Scene()
+        let first = try scene.client([.willDelayInterval(60)], [.sessionExpiryInterval(60)])
+        let second = try RawClient.v5(scene.broker, id: scene.id, clean: false)
+        try first.expectDisconnect(0x8E)
+        second.send(Wire.disconnect(reason: 4))
+        try second.expectClosed()
+        try scene.watcher.expectNoMessage()
+    }
+
     @Test("[5.0 facts] a client's new CONNECT replaces its will")
     func replaced() throws {
         let scene = try Scene()

@@ -54,6 +54,25 @@ import Testing
         #expect(try Self.identifiers(Self.copies([("b", 1, id), ("c", 1, 9)])) == [id])
     }
 
+    @Test("[5.0 MQTT-3.8.3-3] No Local holds for each of several subscriptions that match")
+    func noLocal() throws {
+        let broker = try BrokerProcess.shared()
+        let root = unique("t")
+        let client = try RawClient.v5(broker)
+        try client.subscribe("\(root)/#", 0x04)
+        try client.subscribe("\(root)/b", 0x05)
+        try client.publish("\(root)/b", "own", qos: 1)
+        try client.expectNoMessage()
+        // One that does without it gets the message, and the others add nothing to it.
+        try client.subscribe("\(root)/+", 0, properties: [.subscriptionIdentifier(9)])
+        client.send(Wire.publish(topic: "\(root)/b", payload: "own", qos: 1, id: 1, properties: []))
+        let message = try client.receive { $0.kind == .publish }
+        #expect(message.qos == 0)
+        #expect(message.variableByteIntegers(0x0B) == [9])
+        try client.expectAcknowledgement(.puback, 1)
+        try client.expectNoMessage()
+    }
+
     @Test("[5.0 MQTT-3.3.4-3] the identifiers of overlapping subscriptions are all sent")
     func overlapping() throws {
         #expect(try Self.identifiers(Self.copies([("b", 1, 11), ("+", 1, 12)])).sorted() == [11, 12])
