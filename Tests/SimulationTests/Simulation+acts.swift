@@ -62,7 +62,10 @@ extension Simulation {
     }
 
     func unsubscribe(_ client: SimulatedClient) {
-        guard client.group == nil, let filter = client.subscriptions.keys.sorted().first else { return }
+        // Not while a SUBSCRIBE of the same filter is under way: its SUBACK would be taken for a subscription that stands.
+        let filters = client.subscriptions.keys.filter { !client.pending.values.contains($0) }.sorted()
+        guard client.group == nil, !filters.isEmpty else { return }
+        let filter = random.pick(filters)
         client.subscriptions[filter] = nil
         model.forgive(client.index) { Simulation.matches(filter, $0) }
         client.put(.unsubscribe(Unsubscribe(packetIdentifier: client.nextIdentifier(), filters: [MQTTString(filter)])))

@@ -24,6 +24,9 @@ extension Simulation {
                 model.breach("client \(client.index) still waits for answers to \(open)")
             }
         }
+        for world in worlds where !hadRefusals && world.storage.engine.queueCount > 0 {
+            model.breach("\(world.storage.engine.queueCount) queues still hold messages in the log")
+        }
         model.finish()
         model.finish(retained: findRetained())
         for world in worlds where world.flushesInVain > 0 { model.breach("the loop would have turned for ever") }

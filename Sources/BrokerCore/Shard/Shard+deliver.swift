@@ -132,7 +132,7 @@ extension Shard {
         }
         guard outgoing.qos > 0 else {
             write(outgoing, 0, duplicate: false, connection, connectionSlot, publisher: SlotTable<Connection>.none)
-            return outgoing.message.release()
+            return discard(outgoing, slot)  // sent is done, and out of the log
         }
         let identifier = session.pointee.window.open(outgoing, awaiting: outgoing.qos == 1 ? .puback : .pubrec)
         if outgoing.qos == 2, outgoing.position != .start {
