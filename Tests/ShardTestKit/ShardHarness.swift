@@ -116,7 +116,8 @@ package final class ShardHarness {
     package func advance(by milliseconds: Int64) {
         let end = now + milliseconds
         run()
-        while let due = [shard.nextDeadline ?? .max, connections.values.map(\.closesAt).min() ?? .max].min(), due <= end {
+        while let due = [shard.nextDeadline ?? .max, connections.values.map(\.closesAt).min() ?? .max].min(), due <= end
+        {
             now = max(now, due)
             shard.advance(to: now)
             settle()
@@ -212,7 +213,11 @@ package final class ShardHarness {
         guard let connection = connections[slot], shard.connection(in: slot) == connection.id else { return }
         guard connection.isWritable else { return shard.outputHeld(slot) }
         var written: [UInt8] = []
-        shard.withOutput(of: slot) { written += $0 } shared: { payload, _ in written += payload }
+        shard.withOutput(of: slot) {
+            written += $0
+        } shared: { payload, _ in
+            written += payload
+        }
         shard.outputTaken(slot, at: now)
         connection.take(written)
         if connection.isSocketFull {

@@ -126,7 +126,10 @@ struct Model {
             breach("\(key) was published to \(message.topic) and came on \(publish.topic)")
         }
         if publish.qos > message.qos { breach("\(key) was published at \(message.qos) and came at \(publish.qos)") }
-        trace(key, "delivered to \(receiver) at \(publish.qos)\(publish.duplicate ? " again" : "")\(publish.retain ? " as retained" : "")")
+        trace(
+            key,
+            "delivered to \(receiver) at \(publish.qos)\(publish.duplicate ? " again" : "")\(publish.retain ? " as retained" : "")"
+        )
         guard !publish.retain else { return }
         let isNew = seen[receiver, default: []].insert(key).inserted
         if let group { seenByGroup[group, default: []].insert(key) }
@@ -157,10 +160,13 @@ struct Model {
     mutating func finish() {
         for (key, message) in messages where message.isAcknowledged {
             for receiver in message.owed where seen[receiver]?.contains(key) != true {
-                breach("\(key) on \(message.topic) at \(message.qos) was acknowledged and client \(receiver) has not got it")
+                breach(
+                    "\(key) on \(message.topic) at \(message.qos) was acknowledged and client \(receiver) has not got it"
+                )
             }
             for group in message.owedGroups where seenByGroup[group]?.contains(key) != true {
-                breach("\(key) on \(message.topic) at \(message.qos) was acknowledged and nobody of \(group) has got it")
+                breach(
+                    "\(key) on \(message.topic) at \(message.qos) was acknowledged and nobody of \(group) has got it")
             }
         }
     }

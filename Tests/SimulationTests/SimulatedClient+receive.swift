@@ -25,7 +25,9 @@ extension SimulatedClient {
             outgoing.remove(at: at)
         case .suback(let suback):
             guard let filter = pending.removeValue(forKey: suback.packetIdentifier) else { return }
-            if suback.reasonCodes.count == 1, suback.reasonCodes[0].rawValue <= 2 { subscriptions[filter] = qos(for: filter) }
+            if suback.reasonCodes.count == 1, suback.reasonCodes[0].rawValue <= 2 {
+                subscriptions[filter] = qos(for: filter)
+            }
         case .unsuback, .pingresp, .disconnect: break
         case .connect, .connack, .subscribe, .unsubscribe, .pingreq, .auth:
             model.breach("client \(index) got \(packet.type)")
@@ -92,7 +94,9 @@ extension SimulatedClient {
         let isRepetition = publish.qos == .exactlyOnce && !held.insert(publish.packetIdentifier).inserted
         if !isRepetition {
             model.deliver(publish, to: index, group: group)
-            if publish.retain, let key = MessageKey(payload: publish.payload) { retained[publish.topic.description] = key }
+            if publish.retain, let key = MessageKey(payload: publish.payload) {
+                retained[publish.topic.description] = key
+            }
         }
         switch publish.qos {
         case .atMostOnce: break

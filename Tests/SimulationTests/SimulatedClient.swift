@@ -95,7 +95,8 @@ final class SimulatedClient {
 
     var connectPacket: Connect {
         let isClean = kind == .clean || isUncertain
-        var connect = Connect(version: version, cleanStart: isClean, keepAliveSeconds: keepAlive, clientIdentifier: name)
+        var connect = Connect(
+            version: version, cleanStart: isClean, keepAliveSeconds: keepAlive, clientIdentifier: name)
         if version == .v5 {
             connect.properties.sessionExpiryIntervalSeconds =
                 switch kind {

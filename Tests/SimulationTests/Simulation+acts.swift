@@ -7,11 +7,15 @@ extension Simulation {
     func publish(_ client: SimulatedClient) {
         let kind = random.below(10)
         // Every retained topic has one owner, so that the last message is a fact.
-        let owned = Simulation.retainedTopics.enumerated().filter { $0.offset % clients.count == client.index }.map(\.element)
+        let owned = Simulation.retainedTopics.enumerated().filter { $0.offset % clients.count == client.index }.map(
+            \.element)
         let isRetained = kind < 3 && !owned.isEmpty
-        let topic = isRetained ? random.pick(owned) : random.pick(kind > 7 ? Simulation.sharedTopics : Simulation.topics)
+        let topic =
+            isRetained ? random.pick(owned) : random.pick(kind > 7 ? Simulation.sharedTopics : Simulation.topics)
         var qos = random.pick(QoS.allCases)
-        if qos != .atMostOnce, client.outgoing.count >= min(client.sendLimit, settings.inflightMessagesMax) { qos = .atMostOnce }
+        if qos != .atMostOnce, client.outgoing.count >= min(client.sendLimit, settings.inflightMessagesMax) {
+            qos = .atMostOnce
+        }
 
         client.sequence += 1
         let key = MessageKey(publisher: client.index, sequence: client.sequence)
@@ -24,7 +28,11 @@ extension Simulation {
             publish.properties.userProperties = [UserProperty(name: "n", value: MQTTString("\(client.sequence)"))]
         }
         if qos != .atMostOnce { publish.packetIdentifier = client.nextIdentifier() }
-        if !isDeletion { tellModel(key, topic, qos) } else { model.send(key, topic: topic, qos: qos, owed: [], groups: []) }
+        if !isDeletion {
+            tellModel(key, topic, qos)
+        } else {
+            model.send(key, topic: topic, qos: qos, owed: [], groups: [])
+        }
         if isRetained { model.sendRetained(key, topic: topic, isDeletion: isDeletion) }
         if qos != .atMostOnce {
             client.outgoing.append(

@@ -76,7 +76,9 @@ final class Simulation {
         world.afterEvent = { [unowned self] world in
             // A connection may hold its limit, what each publisher was just sending, and the replies to its own reading.
             let bound = world.shard.status.connections * (2 * client + 400_000)
-            if world.shard.status.outputBytes > bound { model.breach("output grew to \(world.shard.status.outputBytes) bytes") }
+            if world.shard.status.outputBytes > bound {
+                model.breach("output grew to \(world.shard.status.outputBytes) bytes")
+            }
         }
     }
 

@@ -15,7 +15,9 @@ struct SimulationTests {
         return Array(1...40) + [today]
     }
 
-    @Test("nothing acknowledged is lost, QoS 2 comes once, order holds, memory is bounded, everything comes to rest", arguments: seeds)
+    @Test(
+        "nothing acknowledged is lost, QoS 2 comes once, order holds, memory is bounded, everything comes to rest",
+        arguments: seeds)
     func holds(seed: UInt64) {
         let simulation = Simulation(seed: seed)
         simulation.run(steps: Self.steps)
@@ -23,7 +25,9 @@ struct SimulationTests {
         #expect(simulation.model.violations.isEmpty, "SIMULATION_SEED=\(seed)\n\(report)")
     }
 
-    @Test("more seeds, for as long as SIMULATION_SECONDS says", .enabled(if: environment["SIMULATION_SECONDS"] != nil, "asked for by scripts/simulate"))
+    @Test(
+        "more seeds, for as long as SIMULATION_SECONDS says",
+        .enabled(if: environment["SIMULATION_SECONDS"] != nil, "asked for by scripts/simulate"))
     func holdsForLong() {
         let seconds = Self.environment["SIMULATION_SECONDS"].flatMap { Double($0) } ?? 0
         let start = Date()
