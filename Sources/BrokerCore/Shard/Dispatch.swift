@@ -63,28 +63,27 @@ extension Shard {
     /// The packet for a shape, encoded once however many receivers have it.
     @inline(__always)
     mutating func template(_ shape: Int, _ dispatch: inout Dispatch) -> Template {
+        if dispatch.frameShape == shape {
+            // As it came: the identifier stands behind the topic.
+            let base = dispatch.frame.baseAddress.unsafelyUnwrapped
+            let behindTopic = dispatch.parts.topic.baseAddress.unsafelyUnwrapped + dispatch.parts.topic.count
+            return Template(base: base, count: dispatch.frame.count, identifierOffset: behindTopic - base)
+        }
         if dispatch.made & (1 << UInt8(truncatingIfNeeded: shape)) != 0 { return templates[shape] }
         return makeTemplate(shape, &dispatch)
     }
 
     @inline(never)
     private mutating func makeTemplate(_ shape: Int, _ dispatch: inout Dispatch) -> Template {
-        let template: Template
-        if dispatch.frameShape == shape, let base = dispatch.frame.baseAddress, let topic = dispatch.parts.topic.baseAddress {
-            // As it came: the identifier stands behind the topic.
-            template = Template(
-                base: base, count: dispatch.frame.count, identifierOffset: topic - base + dispatch.parts.topic.count)
-        } else {
-            let parts = PublishEncoder.Parts(dispatch.parts)
-            var encoder = PublishEncoder(version: shape >= 2 ? .v5 : .v311, qos: shape & 1 == 1 ? 1 : 0, retain: false)
-            encoder.messageExpiryIntervalSeconds = dispatch.expirySeconds
-            let layout = encoder.layout(parts)
-            // A block for each shape: a pointer handed out stays good for this message.
-            let room = templateStorage.room(for: shape, layout.totalLength)
-            encoder.write(to: room, parts, layout)
-            template = Template(
-                base: UnsafeRawPointer(room), count: layout.totalLength, identifierOffset: layout.identifierOffset)
-        }
+        let parts = PublishEncoder.Parts(dispatch.parts)
+        var encoder = PublishEncoder(version: shape >= 2 ? .v5 : .v311, qos: shape & 1 == 1 ? 1 : 0, retain: false)
+        encoder.messageExpiryIntervalSeconds = dispatch.expirySeconds
+        let layout = encoder.layout(parts)
+        // A block for each shape: a pointer handed out stays good for this message.
+        let room = templateStorage.room(for: shape, layout.totalLength)
+        encoder.write(to: room, parts, layout)
+        let template = Template(
+            base: UnsafeRawPointer(room), count: layout.totalLength, identifierOffset: layout.identifierOffset)
         templates[shape] = template
         dispatch.made |= 1 << UInt8(shape)
         return template
