@@ -5,11 +5,10 @@ struct Outbox: ~Copyable {
     /// A new run's size. Two fit a page.
     static let runBytesMin = 2048
     /// Larger runs go back to the system.
-    static let pooledRunBytesMax = 131_072
+    static let pooledRunBytesMax = 262_144
     /// All pooled runs together.
     static let poolBytesMax = 8 << 20
-    /// A run that reached this is written without waiting for the tick's end, while it is still in the cache. Below what
-    /// one read brings (64 KiB), so that a busy pair is served read by read.
+    /// A run that reached this is written without waiting for the tick's end, while it is still in the cache.
     static let earlyFlushBytes = 49_152
     /// Receiving stops for a flush when the runs together reach this.
     static let totalBytesMax = 32 << 20
@@ -79,7 +78,7 @@ struct Outbox: ~Copyable {
 
     /// Whether a flush is due in the middle of receiving, and can be of use.
     @inline(__always)
-    var wantsFlush: Bool { bytes >= Outbox.totalBytesMax &+ heldBytes }
+    var wantsFlush: Bool { !full.isEmpty || bytes >= Outbox.totalBytesMax &+ heldBytes }
 
     /// The flush is over: gives the list from `takeDirty` back for its capacity.
     mutating func recycle(_ list: consuming [UInt32]) {

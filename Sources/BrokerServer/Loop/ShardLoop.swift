@@ -37,7 +37,7 @@ final class ShardLoop {
 
     /// Output buffers kept for the next tick, at most; a larger one goes back to the system.
     private static let pooledBuffersMax = 256
-    private static let pooledBufferBytesMax = 131_072
+    private static let pooledBufferBytesMax = 262_144
 
     /// - Parameters:
     ///   - mailboxes: of all loops, in the order of their shards.
@@ -80,7 +80,7 @@ final class ShardLoop {
             consumed += taken
             settle()
             guard receipt == .wantsFlush, !isFlushing else { return consumed }
-            flushAll()
+            if shard.hasFull { readComplete() } else { flushAll() }
         }
     }
 
