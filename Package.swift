@@ -46,7 +46,7 @@ let package = Package(
         .target(
             name: "BrokerServer",
             dependencies: [
-                "MQTTProtocol", "MQTTDelivery", "BrokerCore", "BrokerConfiguration",
+                "MQTTProtocol", "BrokerCore", "BrokerConfiguration",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -69,7 +69,8 @@ let package = Package(
             swiftSettings: house),
         // Every key and every rule of mosquitto.conf, and the guide that lists them.
         .testTarget(
-            name: "BrokerConfigurationTests", dependencies: ["BrokerConfiguration", "MQTTProtocol"], swiftSettings: house),
+            name: "BrokerConfigurationTests", dependencies: ["BrokerConfiguration", "MQTTProtocol"],
+            swiftSettings: house),
         // The standards' demands, one test each, over a real socket.
         .testTarget(name: "ConformanceTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),
         // A shard without sockets, clocks or disks, for the tests that run one.

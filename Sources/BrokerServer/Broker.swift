@@ -61,7 +61,9 @@ package final class Broker: Sendable {
             .information, source.map { "Config loaded from \($0)." } ?? "Using default config.")
         for warning in warnings { log.write(.warning, "Warning: \(warning)") }
         if configuration.isLocalOnly {
-            log.write(.information, "Starting in local only mode. Connections will only be possible from clients running on this machine.")
+            log.write(
+                .information,
+                "Starting in local only mode. Connections will only be possible from clients running on this machine.")
             log.write(.information, "Create a configuration file which defines a listener to allow remote access.")
         }
         for listener in listeners { try open(listener) }

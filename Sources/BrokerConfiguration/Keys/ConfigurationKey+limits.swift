@@ -80,9 +80,9 @@ extension ConfigurationKey {
         .flag(
             "allow_duplicate_messages", .messages, default: "`true`",
             "Whether overlapping subscriptions of one client may each get a copy.",
-            standing: .ignored(
-                "Martlet sends one copy, at the highest QoS and with all subscription identifiers, which 5.0 allows "
-                    + "and 3.1.1 asks for"
+            standing: .deprecated(
+                "leave it out: one copy is sent, at the highest QoS and with all subscription identifiers, which "
+                    + "either value allows"
             ),
             into: .broker { $0.allowsDuplicateMessages = $1 }),
         .integer(

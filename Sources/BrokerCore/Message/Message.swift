@@ -26,7 +26,9 @@ struct Message: Equatable {
     private init(_ header: UnsafeMutablePointer<Header>) { self.header = header }
 
     /// A message with one reference, copied from borrowed parts.
-    static func make(_ parts: MessageParts, identifiers: UnsafeRawBufferPointer = .init(start: nil, count: 0)) -> Message {
+    static func make(_ parts: MessageParts, identifiers: UnsafeRawBufferPointer = .init(start: nil, count: 0))
+        -> Message
+    {
         let size =
             MemoryLayout<Header>.stride + parts.topic.count + parts.properties.count + identifiers.count
             + parts.payload.count

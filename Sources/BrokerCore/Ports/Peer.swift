@@ -53,7 +53,9 @@ package enum PeerEvent: Equatable, Sendable {
     /// A member got or lost its connection.
     case presence(group: MQTTString, session: UInt32, generation: UInt32, isOnline: Bool)
     /// The group's turn is this session's.
-    case hand(session: UInt32, generation: UInt32, PeerMessage, group: MQTTString, options: DeliveryOptions, identifier: UInt32)
+    case hand(
+        session: UInt32, generation: UInt32, PeerMessage, group: MQTTString, options: DeliveryOptions,
+        identifier: UInt32)
     /// A message of the group that its member could not finish: another gets it.
     case orphan(group: MQTTString, PeerMessage)
 }

@@ -53,7 +53,9 @@ struct LevelTree: ~Copyable {
     }
 
     deinit {
-        for index in 1..<max(1, Int(highWater)) where nodes[index].length > 16 { levelPointer(Index(index)).deallocate() }
+        for index in 1..<max(1, Int(highWater)) where nodes[index].length > 16 {
+            levelPointer(Index(index)).deallocate()
+        }
         free(nodes)
         table.deallocate()
     }
@@ -292,7 +294,8 @@ struct LevelTree: ~Copyable {
 extension LevelTree.Node {
     static var root: LevelTree.Node {
         LevelTree.Node(
-            parent: 0, firstChild: 0, nextSibling: 0, previousSibling: 0, payload: 0, hash: 0, length: 0, isWatched: false,
+            parent: 0, firstChild: 0, nextSibling: 0, previousSibling: 0, payload: 0, hash: 0, length: 0,
+            isWatched: false,
             wildcards: 0, low: 0, high: 0)
     }
 }

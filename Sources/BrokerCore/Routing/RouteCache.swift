@@ -98,7 +98,8 @@ struct RouteCache: ~Copyable {
         plan.initialize(
             to: Plan(
                 hash: hash, version: version, stamp: stamp, topicLength: UInt32(topic.count),
-                count: UInt32(matches.count), isReserved: topic.starts(with: "$SYS/".utf8), hasOverlaps: RouteCache.hasOverlaps(matches)))
+                count: UInt32(matches.count), isReserved: topic.starts(with: "$SYS/".utf8),
+                hasOverlaps: RouteCache.hasOverlaps(matches)))
         Plan.subscribers(plan).initialize(from: matches.found, count: matches.count)
         UnsafeMutableRawPointer(mutating: Plan.topic(plan).baseAddress.unsafelyUnwrapped)
             .copyMemory(from: topic.baseAddress.unsafelyUnwrapped, byteCount: topic.count)
@@ -222,7 +223,9 @@ struct RouteVersions: ~Copyable {
         level.count == 1 && (level.start[0] == UInt8(ascii: "+") || level.start[0] == UInt8(ascii: "#"))
     }
 
-    private static func bucket(_ hash: UInt64) -> UInt16 { UInt16(truncatingIfNeeded: hash >> 20) & UInt16(buckets - 1) }
+    private static func bucket(_ hash: UInt64) -> UInt16 {
+        UInt16(truncatingIfNeeded: hash >> 20) & UInt16(buckets - 1)
+    }
 }
 
 /// Whether two runs of the same length hold the same bytes.

@@ -22,7 +22,9 @@ package struct SessionRecord: Equatable, Sendable {
     /// The layout's number; a newer one is refused.
     static let layout: UInt8 = 1
 
-    package static func key(_ clientIdentifier: MQTTString) -> [UInt8] { Array("session/".utf8) + clientIdentifier.bytes }
+    package static func key(_ clientIdentifier: MQTTString) -> [UInt8] {
+        Array("session/".utf8) + clientIdentifier.bytes
+    }
 
     package var stateRecord: StateRecord {
         var run = ByteRun(capacity: 256)

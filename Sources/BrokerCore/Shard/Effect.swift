@@ -14,7 +14,9 @@ package enum Effect: Sendable {
 
 /// What the log says, as facts; the server has the words. `docs`: SEED_SYSTEMS §7.
 package enum LogEvent: Sendable, Equatable {
-    case connected(ConnectionID, client: MQTTString, version: ProtocolVersion, cleanStart: Bool, keepAlive: UInt16, userName: MQTTString?)
+    case connected(
+        ConnectionID, client: MQTTString, version: ProtocolVersion, cleanStart: Bool, keepAlive: UInt16,
+        userName: MQTTString?)
     case willSpecified(bytes: Int, retain: Bool, qos: QoS, topic: MQTTString)
     case noWillSpecified
     /// CONNACK with this code to a client that gets no session.
@@ -24,7 +26,9 @@ package enum LogEvent: Sendable, Equatable {
     case takenOver(client: MQTTString)
     case received(PacketType, client: MQTTString, identifier: UInt16, reason: UInt8)
     case sending(PacketType, client: MQTTString, identifier: UInt16, reason: UInt8)
-    case publish(PublishDirection, client: MQTTString, duplicate: Bool, qos: UInt8, retain: Bool, identifier: UInt16, topic: [UInt8], bytes: Int)
+    case publish(
+        PublishDirection, client: MQTTString, duplicate: Bool, qos: UInt8, retain: Bool, identifier: UInt16,
+        topic: [UInt8], bytes: Int)
     case subscription(client: MQTTString, filter: MQTTString, qos: UInt8)
     case unsubscription(client: MQTTString, filter: MQTTString)
     /// The first message that a queue limit turned away since it was last empty.

@@ -32,7 +32,9 @@ struct Outbox: ~Copyable {
 
     /// Room for `n` bytes at the end of the connection's run; they count as written.
     @inline(__always)
-    mutating func room(_ n: Int, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32) -> UnsafeMutableRawPointer {
+    mutating func room(_ n: Int, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32)
+        -> UnsafeMutableRawPointer
+    {
         if connection.pointee.outputCapacity &- connection.pointee.outputCount < n { grow(n, connection) }
         let at = connection.pointee.outputBase.unsafelyUnwrapped + connection.pointee.outputCount
         let before = connection.pointee.outputCount
@@ -47,7 +49,9 @@ struct Outbox: ~Copyable {
     }
 
     @inline(__always)
-    mutating func append(_ source: UnsafeRawBufferPointer, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32) {
+    mutating func append(
+        _ source: UnsafeRawBufferPointer, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+    ) {
         guard source.count > 0 else { return }
         room(source.count, connection, slot)
             .copyMemory(from: source.baseAddress.unsafelyUnwrapped, byteCount: source.count)

@@ -229,7 +229,9 @@ extension Shard {
     }
 
     /// What a QoS 2 message waited for has been answered.
-    mutating func settleReceived(_ identifier: UInt16, _ slot: UInt32, _ token: StorageToken, _ failure: StorageFailure?) {
+    mutating func settleReceived(
+        _ identifier: UInt16, _ slot: UInt32, _ token: StorageToken, _ failure: StorageFailure?
+    ) {
         let session = sessions.pointer(slot)
         guard let details = session.pointee.details, var reply = details.unkept[identifier],
             reply.token == token || reply.other == token

@@ -40,7 +40,8 @@ extension Shard {
 
     /// A CONNECT that cannot be read gets an answer only where its version is known and has one. §3.1.4
     private mutating func refuseUnreadable(
-        _ error: PacketError, _ body: UnsafeRawBufferPointer, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+        _ error: PacketError, _ body: UnsafeRawBufferPointer, _ connection: UnsafeMutablePointer<Connection>,
+        _ slot: UInt32
     ) {
         if case .unsupportedVersion(let level) = error {
             // [3.1.1 MQTT-3.1.2-2] [5.0 MQTT-3.1.2-2]: in the form that the client's level reads.
@@ -203,7 +204,9 @@ extension Shard {
         if listener.qosMax < 2 { answer.properties.maximumQoS = QoS(rawValue: listener.qosMax) }  // [5.0 MQTT-3.2.2-9]
     }
 
-    private mutating func logConnected(_ connect: Connect, _ keepAlive: UInt16, _ id: ConnectionID, sessionPresent: Bool) {
+    private mutating func logConnected(
+        _ connect: Connect, _ keepAlive: UInt16, _ id: ConnectionID, sessionPresent: Bool
+    ) {
         if settings.logsConnections {
             log(
                 .notice,
@@ -225,7 +228,9 @@ extension Shard {
 
     /// What was in flight goes out again under its old identifiers, oldest first, before anything new.
     /// [5.0 MQTT-4.4.0-1] [3.1.1 MQTT-4.4.0-1] [5.0 MQTT-4.6.0-1]
-    private mutating func resume(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>, _ connectionSlot: UInt32) {
+    private mutating func resume(
+        _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>, _ connectionSlot: UInt32
+    ) {
         let session = sessions.pointer(slot)
         if !session.pointee.window.isEmpty {
             let details = details(of: slot)

@@ -7,7 +7,9 @@ extension Outgoing {
 
     var encoder: PublishEncoder {
         var encoder = PublishEncoder(version: .v311, qos: qos, retain: retain)
-        if subscriptionIdentifier != Outgoing.severalIdentifiers { encoder.subscriptionIdentifier = subscriptionIdentifier }
+        if subscriptionIdentifier != Outgoing.severalIdentifiers {
+            encoder.subscriptionIdentifier = subscriptionIdentifier
+        }
         return encoder
     }
 
@@ -202,7 +204,8 @@ extension Shard {
     }
 
     /// Whether the packet would be larger than the receiver takes. [5.0 MQTT-3.1.2-24]
-    func exceeds(_ connection: UnsafeMutablePointer<Connection>, _ outgoing: Outgoing, _ expirySeconds: UInt32?) -> Bool {
+    func exceeds(_ connection: UnsafeMutablePointer<Connection>, _ outgoing: Outgoing, _ expirySeconds: UInt32?) -> Bool
+    {
         guard connection.pointee.maximumPacketSize != Int.max else { return false }
         var encoder = outgoing.encoder
         encoder.version = connection.pointee.version

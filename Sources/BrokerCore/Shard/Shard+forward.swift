@@ -38,12 +38,15 @@ extension Shard {
                     &dispatch)
             } else if subscriber.kind == .session {
                 var end = i &+ 1
-                while end < count, subscribers[end].kind == .session, subscribers[end].slot == subscriber.slot { end &+= 1 }
+                while end < count, subscribers[end].kind == .session, subscribers[end].slot == subscriber.slot {
+                    end &+= 1
+                }
                 forwardOverlapping(UnsafeBufferPointer(start: subscribers + i, count: end &- i), &dispatch)
                 i = end
             } else {
                 // Several filters of one neighbour match: it hears the message once and finds them itself.
-                let isKnown = subscriber.kind == .shard && i > 0 && subscribers[i &- 1].kind == .shard
+                let isKnown =
+                    subscriber.kind == .shard && i > 0 && subscribers[i &- 1].kind == .shard
                     && subscribers[i &- 1].slot == subscriber.slot
                 i &+= 1
                 if !isKnown { forwardElsewhere(subscriber, &dispatch) }

@@ -172,7 +172,9 @@ extension Shard {
         for event in batch.events { handle(event, batch, from: shard) }
         neighbours.isRelaying = false
         // Kept when everything that the batch set off is kept: in storage, and with other neighbours.
-        if let token = batch.confirm { confirm(token, to: shard, after: [storage.openBatch, neighbours.relayed.token]) }
+        if let token = batch.confirm {
+            confirm(token, to: shard, after: [storage.openBatch, neighbours.relayed.token])
+        }
         if let token = batch.relayConfirm { confirm(token, to: shard, after: [storage.openBatch]) }
     }
 

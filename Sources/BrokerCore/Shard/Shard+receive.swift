@@ -62,7 +62,9 @@ extension Shard {
         do throws(Fault) {
             while true {
                 if connection.pointee.phase == .closing { return (bytes.count, .isClosing) }
-                if connection.pointee.pauses > 0 || connection.pointee.phase == .claiming { return (consumed, .isPaused) }
+                if connection.pointee.pauses > 0 || connection.pointee.phase == .claiming {
+                    return (consumed, .isPaused)
+                }
                 if outbox.wantsFlush { return (consumed, .wantsFlush) }
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[consumed...])
                 guard let header = try frame(rest, sizeMax), header.totalLength <= rest.count else {

@@ -7,7 +7,9 @@ extension Shard {
     mutating func send(_ packet: some WirePacket, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32) {
         scratch.removeAll()
         packet.encode(into: &scratch, version: connection.pointee.version)
-        guard scratch.count <= connection.pointee.maximumPacketSize else { return close(slot, .refused(.packetTooLarge)) }
+        guard scratch.count <= connection.pointee.maximumPacketSize else {
+            return close(slot, .refused(.packetTooLarge))
+        }
         outbox.append(scratch.bytes, connection, slot)
         counters.packetsSent &+= 1
         holdIfFull(connection, slot)

@@ -60,7 +60,9 @@ extension Shard {
     }
 
     private mutating func dueForSession(_ due: Deadline) {
-        guard sessions.isTaken(due.slot), sessions.pointer(due.slot).pointee.generation == due.generation else { return }
+        guard sessions.isTaken(due.slot), sessions.pointer(due.slot).pointee.generation == due.generation else {
+            return
+        }
         let session = sessions.pointer(due.slot)
         switch due.kind {
         case .will(let attachment): willIsDue(due.slot, attachment: attachment)

@@ -28,7 +28,9 @@ final class Listener: Sendable {
     /// The addresses to bind: what the host means, or every interface of both families.
     func addresses() throws -> [SocketAddress] {
         guard let host else {
-            return [try SocketAddress(ipAddress: "0.0.0.0", port: port), try SocketAddress(ipAddress: "::", port: port)]
+            return [
+                try SocketAddress(ipAddress: "0.0.0.0", port: port), try SocketAddress(ipAddress: "::", port: port),
+            ]
         }
         var hints = addrinfo()
         hints.ai_flags = AI_PASSIVE

@@ -13,7 +13,8 @@ extension LogWriter {
             return [
                 (
                     .notice,
-                    "New client connected from \(LogWriter.text(address(id))) as \(client) (p\(level), c\(cleanStart ? 1 : 0), k\(keepAlive)\(user))."
+                    "New client connected from \(LogWriter.text(address(id))) as \(client) "
+                        + "(p\(level), c\(cleanStart ? 1 : 0), k\(keepAlive)\(user))."
                 )
             ]
         case .willSpecified(let bytes, let retain, let qos, let topic):
@@ -38,14 +39,16 @@ extension LogWriter {
             return [
                 (
                     .notice,
-                    "Outgoing messages are being dropped for client \(client): its queue holds \(limit) (max_queued_messages, max_queued_bytes)."
+                    "Outgoing messages are being dropped for client \(client): "
+                        + "its queue holds \(limit) (max_queued_messages, max_queued_bytes)."
                 )
             ]
         case .readerStalled(let client, let milliseconds):
             return [
                 (
                     .notice,
-                    "Client \(client) does not read: nobody waits for it after \(milliseconds) ms (slow_reader_wait), QoS 0 messages to it are dropped and counted."
+                    "Client \(client) does not read: nobody waits for it after \(milliseconds) ms (slow_reader_wait), "
+                        + "QoS 0 messages to it are dropped and counted."
                 )
             ]
         case .readerRecovered(let client, let dropped):
@@ -72,8 +75,10 @@ extension LogWriter {
             case .pubrel, .pubcomp: "Sending \(type.name) to \(client) (m\(identifier))"
             default: "Sending \(type.name) to \(client)"
             }
-        case .publish(let direction, let client, let duplicate, let qos, let retain, let identifier, let topic, let bytes):
-            "\(verb(direction)) \(client) (d\(duplicate ? 1 : 0), q\(qos), r\(retain ? 1 : 0), m\(identifier), '\(MQTTString(topic)?.description ?? "")', ... (\(bytes) bytes))"
+        case .publish(
+            let direction, let client, let duplicate, let qos, let retain, let identifier, let topic, let bytes):
+            "\(verb(direction)) \(client) (d\(duplicate ? 1 : 0), q\(qos), r\(retain ? 1 : 0), m\(identifier), "
+                + "'\(MQTTString(topic)?.description ?? "")', ... (\(bytes) bytes))"
         default: ""
         }
     }

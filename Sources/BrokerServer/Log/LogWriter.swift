@@ -55,7 +55,8 @@ final class LogWriter: Sendable {
             case .standardError: LogWriter.put(line, STDERR_FILENO)
             case .standardOutput: LogWriter.put(line, STDOUT_FILENO)
             case .file: file.withLockedValue { LogWriter.put(line, $0) }
-            case .syslog: text.withCString { text in withVaList([text]) { vsyslog(LogWriter.priority(type), "%s", $0) } }
+            case .syslog:
+                text.withCString { text in withVaList([text]) { vsyslog(LogWriter.priority(type), "%s", $0) } }
             case .topic:
                 guard let topic = type.topic else { continue }
                 topicLines.withLockedValue { if $0.count < LogWriter.topicLinesMax { $0.append((topic, text)) } }

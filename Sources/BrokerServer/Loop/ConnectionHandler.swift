@@ -113,7 +113,9 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
     override func write(_ bytes: ByteBuffer, isLast: Bool) {
         guard let context else { return }
         if isLast {
-            context.writeAndFlush(wrapOutboundOut(bytes)).assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+            context.writeAndFlush(wrapOutboundOut(bytes)).assumeIsolated().whenComplete { _ in
+                context.close(promise: nil)
+            }
         } else {
             context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
         }

@@ -187,7 +187,8 @@ final class ShardLoop {
 
     /// Hands one connection's output to its socket, if that takes it.
     private func flush(_ slot: UInt32) {
-        guard Int(slot) < handlers.count, let handler = handlers[Int(slot)], shard.connection(in: slot) == handler.id else {
+        guard Int(slot) < handlers.count, let handler = handlers[Int(slot)], shard.connection(in: slot) == handler.id
+        else {
             return
         }
         guard handler.isWritable else { return shard.outputHeld(slot) }
@@ -296,7 +297,9 @@ final class ShardLoop {
     }
 
     func giveReceiveBuffer(_ buffer: ByteBuffer) {
-        if buffer.storageCapacity >= ReceiveBuffers.readBytesMax, buffer.storageCapacity < ReceiveBuffers.readBytesMax * 2 {
+        if buffer.storageCapacity >= ReceiveBuffers.readBytesMax,
+            buffer.storageCapacity < ReceiveBuffers.readBytesMax * 2
+        {
             receiveBuffer = buffer
         }
     }
