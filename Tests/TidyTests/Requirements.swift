@@ -12,7 +12,7 @@ struct Requirements {
     }
 
     /// How many rules have neither test nor reason. May only go down, to 0.
-    static let missingMax = 113
+    static let missingMax = 0
 
     /// Every rule of both versions.
     let all: Set<Rule>
