@@ -6,7 +6,7 @@ import Testing
 @Suite("Simulation")
 struct SimulationTests {
     static let environment = ProcessInfo.processInfo.environment
-    static let steps = environment["SIMULATION_STEPS"].flatMap { Int($0) } ?? 1_500
+    static let steps = environment["SIMULATION_STEPS"].flatMap { Int($0) } ?? 3_000
 
     /// A fixed list, and one that changes with the day.
     static var seeds: [UInt64] {
