@@ -39,6 +39,8 @@ struct BrokerCommand: AsyncParsableCommand {
             for warning in warnings { Self.complain("\(warning.severity.rawValue): \(warning)") }
             return
         }
+        // Before anybody can connect: whoever sees us listen may stop us.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let broker: Broker
         do {
             broker = try Broker(configuration)
@@ -47,7 +49,7 @@ struct BrokerCommand: AsyncParsableCommand {
             Self.complain("Error: \(error)")
             throw ExitCode(1)
         }
-        for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { break }
+        for await _ in signals { break }
         await broker.stop()
     }
 

@@ -22,7 +22,7 @@ extension Shard {
             if !code.isError {
                 let client = sessions.pointer(sessionSlot).pointee.clientIdentifier
                 log(
-                    .subscribe,
+                    [.subscribe, .debug],
                     .subscription(client: client, filter: subscription.filter, qos: subscription.qos.rawValue))
             }
         }
@@ -57,7 +57,7 @@ extension Shard {
             }
             codes.append(code)
             let client = sessions.pointer(sessionSlot).pointee.clientIdentifier
-            log(.unsubscribe, .unsubscription(client: client, filter: filter))
+            log([.unsubscribe, .debug], .unsubscription(client: client, filter: filter))
         }
         let isKept = sessions.pointer(sessionSlot).pointee.details?.storage != nil
         answer(.unsuback, packet.packetIdentifier, codes, isKept, nil, sessionSlot, connection, slot)

@@ -25,7 +25,7 @@ extension LogWriter {
         case .noWillSpecified: return [(.debug, "No will message specified.")]
         case .refused(let id, let code, let version):
             let value = version == .v5 ? code.rawValue : Connack(sessionPresent: false, reasonCode: code).returnCode
-            return [(.debug, "Sending CONNACK to \(LogWriter.text(address(id))) (0, \(value))")]
+            return [(.debug, "Sending CONNACK to \(address(id)?.ipAddress ?? "<unknown>") (0, \(value))")]
         case .sendingConnack(let client, let sessionPresent, let code):
             return [(.debug, "Sending CONNACK to \(client) (\(sessionPresent ? 1 : 0), \(code))")]
         case .disconnected(_, let client, let cause):
@@ -33,8 +33,9 @@ extension LogWriter {
         case .takenOver(let client):
             return [(.error, "Client \(client) already connected, closing old connection.")]
         case .subscription(let client, let filter, let qos):
-            return [(.subscribe, "\(client) \(qos) \(filter)")]
-        case .unsubscription(let client, let filter): return [(.unsubscribe, "\(client) \(filter)")]
+            return [(.debug, "\t\(filter) (QoS \(qos))"), (.subscribe, "\(client) \(qos) \(filter)")]
+        case .unsubscription(let client, let filter):
+            return [(.debug, "\t\(filter)"), (.unsubscribe, "\(client) \(filter)")]
         case .queueFull(let client, let limit):
             return [
                 (
@@ -100,14 +101,16 @@ extension LogWriter {
         case .takenOver: "Client \(client) disconnected, session taken over."
         case .shuttingDown: "Client \(client) disconnected, server shutting down."
         case .administrative: "Client \(client) disconnected by administrative action."
-        case .fault(let error): "Client \(client) disconnected due to \(kind(of: error)): \(error)."
+        case .fault(let error): "Client \(client) disconnected due to \(kind(of: error.reasonCode)): \(error)."
         case .refused(.notAuthorized): "Client \(client) disconnected, not authorised."
+        case .refused(let code) where [.malformedPacket, .protocolError, .packetTooLarge].contains(code):
+            "Client \(client) disconnected due to \(kind(of: code))."
         case .refused(let code): "Client \(client) disconnected: \(code)."
         }
     }
 
-    private static func kind(of error: PacketError) -> String {
-        switch error.reasonCode {
+    private static func kind(of code: ReasonCode) -> String {
+        switch code {
         case .malformedPacket: "malformed packet"
         case .packetTooLarge: "oversize packet"
         default: "protocol error"
