@@ -13,6 +13,8 @@ struct Neighbourhood {
     /// batches set off.
     var own = Confirmation()
     var relayed = Confirmation()
+    /// Filters that neighbours have subscribers for: so many entries of the tree are theirs.
+    var interestCount = 0
     /// A neighbour's batch is being handled.
     var isRelaying = false
 
@@ -231,10 +233,12 @@ extension Shard {
         filter.withUnsafeBytes { bytes in
             let place = peerPlace(of: bytes, shard)
             if isWanted, place == nil {
+                neighbours.interestCount += 1
                 _ = routes.subscribe(
                     bytes, Subscriber(kind: .shard, slot: UInt32(shard), options: DeliveryOptions(qos: .exactlyOnce)))
-            } else if !isWanted, let place, let moved = routes.remove(at: place) {
-                reseat(moved, at: place)
+            } else if !isWanted, let place {
+                neighbours.interestCount -= 1
+                if let moved = routes.remove(at: place) { reseat(moved, at: place) }
             }
             invalidate(bytes)
         }

@@ -48,6 +48,7 @@ extension Shard {
             session.pointee.shared[at].options = options
             session.pointee.shared[at].identifier = identifier
         } else {
+            sharedMemberships += 1
             session.pointee.shared.append(
                 SharedMembership(group: group, serial: nextGeneration(), options: options, identifier: identifier))
         }
@@ -68,6 +69,7 @@ extension Shard {
             return false
         }
         let group = session.pointee.shared.remove(at: at).group
+        sharedMemberships -= 1
         leave(group, slot)
         return true
     }

@@ -201,7 +201,10 @@ extension Shard {
             removeSubscription(place, of: slot)
             filter.withUnsafeBytes { invalidate($0) }
         }
-        while let membership = sessions.pointer(slot).pointee.shared.popLast() { leave(membership.group, slot) }
+        while let membership = sessions.pointer(slot).pointee.shared.popLast() {
+            sharedMemberships -= 1
+            leave(membership.group, slot)
+        }
     }
 
     /// Routes that a filter can match are resolved anew.

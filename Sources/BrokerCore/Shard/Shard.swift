@@ -27,6 +27,8 @@ package struct Shard: ~Copyable {
     var generation: UInt32 = 0
     /// Clients that are connected, for the limit.
     var connectedClients = 0
+    /// Memberships of sessions here in shared subscriptions, wherever the groups are kept.
+    var sharedMemberships = 0
 
     var routes: SubscriptionTree
     var versions: RouteVersions
@@ -141,10 +143,12 @@ extension Shard {
         status.connections = connections.count
         status.clientsConnected = connectedClients
         status.sessions = sessions.count
-        status.subscriptions = routes.count
-        status.sharedSubscriptions = groups.count
-        status.retainedMessages = retained.count
-        status.retainedBytes = retained.bytes
+        // What clients asked for: neither groups nor neighbours, which stand in the tree too.
+        status.subscriptions = routes.count - groups.count - neighbours.interestCount
+        status.sharedSubscriptions = sharedMemberships
+        // Every shard has a copy of all retained messages; they count once.
+        status.retainedMessages = index == 0 ? retained.count : 0
+        status.retainedBytes = index == 0 ? retained.bytes : 0
         status.outputConnections = outbox.dirty.count
         status.outputBytes = outbox.bytes
         return status
