@@ -85,6 +85,8 @@ let package = Package(
             name: "BrokerCoreTests", dependencies: ["MQTTProtocol", "BrokerCore", "ShardTestKit"], swiftSettings: house),
         // Windows, identifiers and aliases against models of a few lines.
         .testTarget(name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol"], swiftSettings: house),
+        // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.
+        .testTarget(name: "BrokerServerTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),
         // The house rules, held against this checkout by a machine.
         .testTarget(name: "TidyTests", swiftSettings: house),
     ],

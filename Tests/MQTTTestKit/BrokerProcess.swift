@@ -10,11 +10,14 @@ package enum BrokerUnderTest {
 
     static var command: [String] {
         switch choice {
-        case "martlet", "": [siblingOfTestBundle("martlet"), "broker"]
+        case "martlet", "": [martlet, "broker"]
         case "mosquitto": ["/usr/sbin/mosquitto"]
         default: choice.split(separator: " ").map(String.init)
         }
     }
+
+    /// The program itself.
+    static var martlet: String { siblingOfTestBundle("martlet") }
 
     /// The test binary lies in the same folder as the products it was built with.
     private static func siblingOfTestBundle(_ name: String) -> String {
@@ -74,12 +77,12 @@ package final class BrokerProcess: Sendable {
     }
 
     private init(_ configuration: String, files: [String: String], port: UInt16) throws {
-        let folder = try Self.makeDirectory()
+        let folder = try Scratch.makeDirectory()
         var text = configuration.replacing("{port}", with: String(port)).replacing("{directory}", with: folder)
         // mosquitto started by root gives its rights away, and could then not read files of ours.
         if BrokerUnderTest.isMosquitto { text += "\nuser root\n" }
-        for (name, content) in files { try Self.write(content, to: "\(folder)/\(name)") }
-        try Self.write(text, to: "\(folder)/broker.conf")
+        for (name, content) in files { try Scratch.write(content, to: "\(folder)/\(name)") }
+        try Scratch.write(text, to: "\(folder)/broker.conf")
         let log = "\(folder)/broker.log"
         let command = BrokerUnderTest.command + ["-c", "\(folder)/broker.conf"]
         guard let pid = Spawn.run(command, output: log) else {
@@ -98,7 +101,7 @@ package final class BrokerProcess: Sendable {
     }
 
     /// What the broker has said so far.
-    package var log: String { Self.read("\(directory)/broker.log") }
+    package var log: String { Scratch.read("\(directory)/broker.log") }
 
     /// False once the process has ended.
     package var isRunning: Bool {
@@ -137,33 +140,5 @@ package final class BrokerProcess: Sendable {
         let failure = StartFailure(description: "the broker does not accept on port \(port):\n\(log)")
         stop()
         throw failure
-    }
-
-    private static func makeDirectory() throws -> String {
-        var template = Array("/tmp/martlet-test-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw StartFailure(description: "mkdtemp: errno \(errno)") }
-        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    private static func write(_ text: String, to path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        defer { close(descriptor) }
-        let bytes = Array(text.utf8)
-        guard descriptor >= 0, Glibc.write(descriptor, bytes, bytes.count) == bytes.count else {
-            throw StartFailure(description: "cannot write \(path): errno \(errno)")
-        }
-    }
-
-    private static func read(_ path: String) -> String {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        defer { close(descriptor) }
-        var text: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        while descriptor >= 0 {
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            guard count > 0 else { break }
-            text += buffer.prefix(count)
-        }
-        return String(decoding: text, as: UTF8.self)
     }
 }

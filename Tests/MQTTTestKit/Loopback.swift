@@ -1,16 +1,45 @@
 import Glibc
 import Synchronization
 
-/// Sockets on 127.0.0.1, and nowhere else.
-enum Loopback {
-    /// A connected socket, or nil with `errno` set.
-    static func connect(port: UInt16) -> Int32? {
-        let descriptor = tcpSocket()
-        var address = address(port: port)
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
+/// Sockets on this machine's loopback, and nowhere else.
+package enum Loopback {
+    /// Where a broker may be met without leaving the machine.
+    package enum Host: String, Sendable, CaseIterable {
+        case first = "127.0.0.1"
+        /// Stands in for the machine's other addresses: what listens on 127.0.0.1 alone does not answer here.
+        case second = "127.0.0.2"
+        case version6 = "::1"
+    }
+
+    /// Whether this machine has IPv6; without it there is nothing to test there.
+    package static let hasIPv6: Bool = {
+        let descriptor = tcpSocket(AF_INET6)
+        defer { close(descriptor) }
+        var address = address6(port: 0)
+        return withSocketAddress(&address) { bind(descriptor, $0, $1) == 0 }
+    }()
+
+    /// Whether somebody accepts there.
+    package static func answers(_ host: Host, port: UInt16) -> Bool {
+        guard let descriptor = connect(host, port: port) else { return false }
+        close(descriptor)
+        return true
+    }
+
+    /// A connected socket, or nil with `errno` set. `receiveBufferBytes` is set before connecting, so that the peer
+    /// never sees a larger window.
+    static func connect(_ host: Host = .first, port: UInt16, receiveBufferBytes: Int32? = nil) -> Int32? {
+        let descriptor = tcpSocket(host == .version6 ? AF_INET6 : AF_INET)
+        if var bytes = receiveBufferBytes {
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
+        }
+        let result: Int32
+        if host == .version6 {
+            var address = address6(port: port)
+            result = withSocketAddress(&address) { Glibc.connect(descriptor, $0, $1) }
+        } else {
+            var address = address(host, port: port)
+            result = withSocketAddress(&address) { Glibc.connect(descriptor, $0, $1) }
         }
         guard result == 0 else {
             let reason = errno
@@ -24,46 +53,69 @@ enum Loopback {
     }
 
     /// A port that was free a moment ago. Somebody may take it before the broker does; `BrokerProcess` then tries again.
-    static func freePort() -> UInt16? {
-        let descriptor = tcpSocket()
+    package static func freePort() -> UInt16? {
+        let descriptor = tcpSocket(AF_INET)
         defer { close(descriptor) }
-        var address = address(port: 0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(descriptor, pointer, length) == 0 && getsockname(descriptor, pointer, &length) == 0
-            }
+        var address = address(.first, port: 0)
+        let result = withSocketAddress(&address) { pointer, length in
+            var length = length
+            return bind(descriptor, pointer, length) == 0 && getsockname(descriptor, pointer, &length) == 0
         }
         return result ? UInt16(bigEndian: address.sin_port) : nil
     }
 
-    private static func tcpSocket() -> Int32 {
-        socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    private static func tcpSocket(_ family: Int32) -> Int32 {
+        socket(family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     }
 
-    private static func address(port: UInt16) -> sockaddr_in {
+    private static func withSocketAddress<Address, Result>(
+        _ address: inout Address, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
+        withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<Address>.size)) }
+        }
+    }
+
+    private static func address(_ host: Host, port: UInt16) -> sockaddr_in {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        address.sin_addr.s_addr = UInt32(host == .second ? 0x7F00_0002 : 0x7F00_0001).bigEndian
+        return address
+    }
+
+    private static func address6(port: UInt16) -> sockaddr_in6 {
+        var address = sockaddr_in6()
+        address.sin6_family = sa_family_t(AF_INET6)
+        address.sin6_port = port.bigEndian
+        inet_pton(AF_INET6, Host.version6.rawValue, &address.sin6_addr)
         return address
     }
 }
 
 /// A point in time after which nobody waits any more.
-struct Deadline {
+package struct Deadline {
     private let end: ContinuousClock.Instant
 
-    init(milliseconds: Int) { end = .now + .milliseconds(milliseconds) }
+    package init(milliseconds: Int) { end = .now + .milliseconds(milliseconds) }
 
-    var millisecondsLeft: Int {
+    package var millisecondsLeft: Int {
         let left = (end - .now).components
         return max(0, Int(left.seconds) * 1_000 + Int(left.attoseconds / 1_000_000_000_000_000))
     }
 
-    /// True when `descriptor` can be read (or has ended) before the deadline.
-    func wait(for descriptor: Int32) -> Bool {
-        var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    /// Asks again and again, every few milliseconds, until `condition` holds or the time is over; says whether it held.
+    package func wait(until condition: () throws -> Bool) rethrows -> Bool {
+        while true {
+            if try condition() { return true }
+            if millisecondsLeft == 0 { return false }
+            usleep(10_000)
+        }
+    }
+
+    /// True when `descriptor` can be read, or written, or has ended before the deadline.
+    func wait(for descriptor: Int32, toWrite: Bool = false) -> Bool {
+        var item = pollfd(fd: descriptor, events: Int16(toWrite ? POLLOUT : POLLIN), revents: 0)
         while true {
             let result = poll(&item, 1, Int32(millisecondsLeft))
             if result > 0 { return true }

@@ -24,19 +24,34 @@ package final class RawClient {
     package internal(set) var connack: ReceivedPacket?
     private var descriptor: Int32
     private var unread: [UInt8] = []
+    /// Bytes at the front of `unread` that have been taken.
+    private var takenCount = 0
     /// Packets already taken from `unread` by a step that looked for another one; they come next.
     private var setAside: [ReceivedPacket] = []
     private var atEnd = false
 
     /// Opens the connection; sends nothing.
     package init(
-        _ broker: BrokerProcess, version: UInt8 = 4, deadlineMilliseconds: Int = 3_000, file: StaticString = #fileID,
-        line: UInt = #line
+        _ broker: BrokerProcess, version: UInt8 = 4, deadlineMilliseconds: Int = 3_000,
+        receiveBufferBytes: Int32? = nil, file: StaticString = #fileID, line: UInt = #line
     ) throws {
         self.version = version
         self.deadlineMilliseconds = deadlineMilliseconds
-        guard let opened = Loopback.connect(port: broker.port) else {
+        guard let opened = Loopback.connect(port: broker.port, receiveBufferBytes: receiveBufferBytes) else {
             throw Mismatch(.socket, "cannot connect to port \(broker.port): errno \(errno)\n\(broker.log)", file, line)
+        }
+        descriptor = opened
+    }
+
+    /// The same to a port of any broker, at any loopback address.
+    package init(
+        _ host: Loopback.Host = .first, port: UInt16, version: UInt8 = 4, deadlineMilliseconds: Int = 3_000,
+        file: StaticString = #fileID, line: UInt = #line
+    ) throws {
+        self.version = version
+        self.deadlineMilliseconds = deadlineMilliseconds
+        guard let opened = Loopback.connect(host, port: port) else {
+            throw Mismatch(.socket, "cannot connect to \(host.rawValue) port \(port): errno \(errno)", file, line)
         }
         descriptor = opened
     }
@@ -56,6 +71,26 @@ package final class RawClient {
             guard count > 0 else { return }
             sent += count
         }
+    }
+
+    /// Writes what the socket takes within the time, and says how many bytes those were: fewer where the broker has
+    /// stopped reading.
+    package func offer(_ bytes: ArraySlice<UInt8>, withinMilliseconds limit: Int) -> Int {
+        let deadline = Deadline(milliseconds: limit)
+        var sent = 0
+        while sent < bytes.count, descriptor >= 0 {
+            let count = bytes.dropFirst(sent).withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            }
+            if count > 0 {
+                sent += count
+            } else if errno == EAGAIN {
+                guard deadline.millisecondsLeft > 0, deadline.wait(for: descriptor, toWrite: true) else { break }
+            } else if errno != EINTR {
+                break
+            }
+        }
+        return sent
     }
 
     /// Writes `bytes` in pieces of `pieceBytes`, so that packets arrive cut anywhere.
@@ -128,19 +163,22 @@ package final class RawClient {
         }
     }
 
-    private var leftovers: String { unread.isEmpty ? "" : ", with unread bytes \(unread.prefix(32))" }
+    private var hasUnread: Bool { takenCount < unread.count }
+    private var leftovers: String { hasUnread ? ", with unread bytes \(unread[takenCount...].prefix(32))" : "" }
 
     private func takePacket() -> ReceivedPacket? {
         if !setAside.isEmpty { return setAside.removeFirst() }
         var length = 0
         for index in 1...4 {
-            guard index < unread.count else { return nil }
-            length |= Int(unread[index] & 0x7F) << (7 * (index - 1))
-            guard unread[index] < 0x80 else { continue }
-            let total = index + 1 + length
-            guard unread.count >= total else { return nil }
-            defer { unread.removeFirst(total) }
-            return ReceivedPacket(bytes: Array(unread.prefix(total)), headerCount: index + 1, version: version)
+            guard takenCount + index < unread.count else { return nil }
+            let byte = unread[takenCount + index]
+            length |= Int(byte & 0x7F) << (7 * (index - 1))
+            guard byte < 0x80 else { continue }
+            let end = takenCount + index + 1 + length
+            guard unread.count >= end else { return nil }
+            defer { takenCount = end }
+            return ReceivedPacket(
+                bytes: Array(unread[takenCount..<end]), headerCount: index + 1, version: version)
         }
         return nil
     }
@@ -151,6 +189,8 @@ package final class RawClient {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         let count = recv(descriptor, &buffer, buffer.count, 0)
         if count > 0 {
+            unread.removeFirst(takenCount)
+            takenCount = 0
             unread += buffer.prefix(count)
         } else if count == 0 || errno != EINTR {
             atEnd = true
@@ -190,7 +230,7 @@ package final class RawClient {
         withinMilliseconds limit: Int? = nil, file: StaticString = #fileID, line: UInt = #line
     ) throws {
         let before = try packetsUntilClosed(withinMilliseconds: limit, file: file, line: line)
-        guard before.isEmpty, unread.isEmpty else {
+        guard before.isEmpty, !hasUnread else {
             throw Mismatch(.unexpected, "expected a close, received \(before)\(leftovers) first", file, line)
         }
     }

@@ -2,8 +2,9 @@ import Glibc
 
 /// Starting processes without a shell in between, so that the pid is the program's own.
 enum Spawn {
-    /// Runs `command`, both outputs appended to the file `output`. Nil with `errno` set when it cannot start.
-    static func run(_ command: [String], output: String, input: Int32? = nil) -> Int32? {
+    /// Runs `command`, both outputs appended to the file `output`, or errors to their own file. Nil with `errno` set
+    /// when it cannot start.
+    static func run(_ command: [String], output: String, errors: String? = nil, input: Int32? = nil) -> Int32? {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -13,7 +14,11 @@ enum Spawn {
             posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         }
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        if let errors {
+            posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        } else {
+            posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        }
 
         // A child starts with every signal in its ordinary state, whatever this process blocks or ignores.
         var attributes = posix_spawnattr_t()

@@ -1,0 +1,46 @@
+import MQTTTestKit
+
+/// A publisher that sends as fast as the broker reads, and knows how far it got. Payloads are running numbers, filled
+/// up to a length.
+final class Flood {
+    private let client: RawClient
+    private let topic: String
+    private let payloadBytes: Int
+    private var pending: ArraySlice<UInt8> = []
+    /// Messages begun so far; all of them are whole once `isIdle`.
+    private(set) var count = 0
+
+    init(_ broker: BrokerProcess, topic: String, payloadBytes: Int) throws {
+        client = try .patient(broker)
+        self.topic = topic
+        self.payloadBytes = payloadBytes
+    }
+
+    var isIdle: Bool { pending.isEmpty }
+
+    /// Sends until `total` messages have been sent since the beginning, or the time is over; says whether all are.
+    func send(upTo total: Int, withinMilliseconds limit: Int) -> Bool {
+        let deadline = Deadline(milliseconds: limit)
+        while true {
+            if pending.isEmpty {
+                if count >= total { return true }
+                pending = message(count)[...]
+                count += 1
+            }
+            let sent = client.offer(pending, withinMilliseconds: deadline.millisecondsLeft)
+            pending = pending.dropFirst(sent)
+            if !pending.isEmpty { return false }
+        }
+    }
+
+    private func message(_ number: Int) -> [UInt8] {
+        let digits = String(number)
+        return Wire.publish(
+            topic: topic, payload: digits + String(repeating: ".", count: max(0, payloadBytes - digits.count)))
+    }
+
+    /// The number that a payload begins with.
+    static func number(_ packet: ReceivedPacket) -> Int {
+        Int(String(decoding: packet.payload.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)) ?? -1
+    }
+}
