@@ -20,6 +20,11 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
     private var route: Route
     private var context: ChannelHandlerContext?
     private var isCountedStranger = true
+    private var wantsReading = true
+    /// Input that the session's loop has not taken, as far as we know.
+    private var unheard = 0
+    /// Output taken here that the session's loop has not been told of.
+    private var written = 0
 
     override init(loop: ShardLoop, listener: Listener) {
         route = loop.isAlone ? .here : .undecided(ByteBuffer())
@@ -39,7 +44,7 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
         let bytes = unwrapInboundIn(data)
         switch route {
         case .here: receive(bytes)
-        case .relay(let key, let mailbox): mailbox.post(.input(key, copy(bytes)))
+        case .relay(let key, let mailbox): relay(bytes, key, mailbox)
         case .undecided(var start):
             start.writeImmutableBuffer(bytes)
             decide(start)
@@ -89,12 +94,34 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
             let mailbox = loop.mailbox(of: home)
             route = .relay(key, mailbox)
             mailbox.post(.open(key, listener, context?.remoteAddress))
-            mailbox.post(.input(key, copy(start)))
+            relay(start, key, mailbox)
         case .shard, .any:
             route = .here
             id = loop.accept(self)
             receive(start)
         }
+    }
+
+    private func relay(_ bytes: ByteBuffer, _ key: RelayedConnection.Key, _ mailbox: Mailbox) {
+        mailbox.post(.input(key, copy(bytes)))
+        unheard += bytes.readableBytes
+        if unheard >= RelayedConnection.wayBytesMax { updateReading() }
+    }
+
+    /// The session's loop has taken so much of the input.
+    func heard(_ count: Int) {
+        let wasFull = unheard >= RelayedConnection.wayBytesMax
+        unheard -= count
+        if wasFull { updateReading() }
+    }
+
+    /// Output from the session's loop.
+    func writeRelayed(_ bytes: ByteBuffer, isLast: Bool) {
+        write(bytes, isLast: isLast)
+        written += bytes.readableBytes
+        guard written >= RelayedConnection.portionBytes, case .relay(let key, let mailbox) = route else { return }
+        mailbox.post(.written(key, written))
+        written = 0
     }
 
     private func copy(_ bytes: ByteBuffer) -> ByteBuffer {
@@ -126,6 +153,12 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
     }
 
     override func setReading(_ isOn: Bool) {
+        wantsReading = isOn
+        updateReading()
+    }
+
+    private func updateReading() {
+        let isOn = wantsReading && unheard < RelayedConnection.wayBytesMax
         try? context?.channel.syncOptions?.setOption(.autoRead, value: isOn)  // fails only on a closed channel
     }
 

@@ -10,11 +10,15 @@ enum Mail: Sendable {
     // To the loop of a session, from the loop of its socket.
     case open(RelayedConnection.Key, Listener, SocketAddress?)
     case input(RelayedConnection.Key, ByteBuffer)
+    /// So many bytes of output have been taken from here.
+    case written(RelayedConnection.Key, Int)
     case writable(RelayedConnection.Key, Bool)
     case gone(RelayedConnection.Key)
 
     // And back.
     case output(RelayedConnection.Key, ByteBuffer, isLast: Bool)
+    /// So many bytes of input have been taken from here.
+    case heard(RelayedConnection.Key, Int)
     case reading(RelayedConnection.Key, Bool)
     case end(RelayedConnection.Key)
     case known(RelayedConnection.Key)

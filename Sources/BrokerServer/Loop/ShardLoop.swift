@@ -273,14 +273,14 @@ final class ShardLoop {
             relayed[key] = end
             end.id = accept(end)
         case .input(let key, let bytes):
-            relayed[key]?.receive(bytes)
+            relayed[key]?.hear(bytes)
             readComplete()
         case .writable(let key, let isWritable):
-            guard let end = relayed[key] else { return }
-            end.isWritable = isWritable
-            writabilityChanged(end)
+            relayed[key]?.socketWritabilityChanged(to: isWritable)
+        case .written(let key, let count): relayed[key]?.written(count)
         case .gone(let key): relayed.removeValue(forKey: key)?.gone()
-        case .output(let key, let bytes, let isLast): relays[key]?.write(bytes, isLast: isLast)
+        case .output(let key, let bytes, let isLast): relays[key]?.writeRelayed(bytes, isLast: isLast)
+        case .heard(let key, let count): relays[key]?.heard(count)
         case .reading(let key, let isOn): relays[key]?.setReading(isOn)
         case .end(let key): relays[key]?.endWithinGrace()
         case .known(let key): relays[key]?.becameKnown()
