@@ -18,7 +18,12 @@ struct PendingReplies {
         var isReady: Bool { token == nil && other == nil }
     }
 
+    /// Replies of one connection that wait, at most: then it is not read until half of them have left.
+    static let waitingMax = 1024
+
     var waiting: Deque<Reply> = []
+    /// Its reading is paused because so many wait.
+    var holdsReading = false
 }
 
 extension Shard {
@@ -57,9 +62,16 @@ extension Shard {
         _ reply: PendingReplies.Reply, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
     ) {
         connection.pointee.hasWaitingReplies = true
-        extras(of: connection).replies.waiting.append(reply)
-        if let token = reply.token { storage.await(token, .replies(id(of: slot))) }
-        if let other = reply.other { storage.await(other, .replies(id(of: slot))) }
+        let extras = extras(of: connection)
+        // Whoever releases the one before releases this one too, where both wait for the same.
+        let before = extras.replies.waiting.last
+        extras.replies.waiting.append(reply)
+        if let token = reply.token, token != before?.token { storage.await(token, .replies(id(of: slot))) }
+        if let other = reply.other, other != before?.other { storage.await(other, .replies(id(of: slot))) }
+        if extras.replies.waiting.count >= PendingReplies.waitingMax, !extras.replies.holdsReading {
+            extras.replies.holdsReading = true
+            pause(slot)
+        }
     }
 
     /// Sends what is ready at the front. `token` has been kept, or `failure` says why not.
@@ -87,6 +99,10 @@ extension Shard {
             }
         }
         connection.pointee.hasWaitingReplies = !extras.replies.waiting.isEmpty
+        if extras.replies.holdsReading, extras.replies.waiting.count <= PendingReplies.waitingMax / 2 {
+            extras.replies.holdsReading = false
+            resume(id.slot)
+        }
     }
 
     @inline(__always)

@@ -127,13 +127,13 @@ extension Shard {
         for waiter in waiters where exists(waiter) { resume(waiter.slot) }
     }
 
-    private mutating func pause(_ slot: UInt32) {
+    mutating func pause(_ slot: UInt32) {
         let connection = connections.pointer(slot)
         connection.pointee.pauses += 1
         if connection.pointee.pauses == 1 { effects.append(.pauseReading(id(of: slot))) }
     }
 
-    private mutating func resume(_ slot: UInt32) {
+    mutating func resume(_ slot: UInt32) {
         let connection = connections.pointer(slot)
         connection.pointee.pauses -= 1
         assert(connection.pointee.pauses >= 0, "resumed more often than paused")
