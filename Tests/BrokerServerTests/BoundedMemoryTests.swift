@@ -67,11 +67,13 @@ struct BoundedMemoryTests {
     private static let questions = [
         Question(testDescription: "PINGREQ", bytes: Wire.pingreq, answer: .pingresp),
         Question(testDescription: "SUBSCRIBE", bytes: Wire.subscribe(id: 1, [("a", 0)]), answer: .suback),
-        Question(testDescription: "PUBLISH", bytes: Wire.publish(topic: "a/b", payload: "", qos: 1, id: 7), answer: .puback),
+        Question(
+            testDescription: "PUBLISH", bytes: Wire.publish(topic: "a/b", payload: "", qos: 1, id: 7), answer: .puback),
         Question(testDescription: "PUBREL", bytes: Wire.pubrel(9), answer: .pubcomp),
     ]
 
-    @Test("A client that asks and never reads the answers is no longer read itself", arguments: questions, [1, 3])
+    @Test(
+        "A client that asks and never reads the answers is no longer read itself", arguments: questions, [1, 3])
     func neverReads(question: Question, loops: Int) throws {
         let broker = try BrokerProcess.start(
             BrokerProcess.anonymous + "output_buffer_bytes 65536\nevent_loops \(loops)\n")

@@ -45,7 +45,8 @@ struct LogDestinationTests {
     @Test("A log file that cannot be opened stops the start: status 1, with the path")
     func unwritableFile() throws {
         let program = try Program(
-            ["broker", "-c", "{directory}/broker.conf"], files: ["broker.conf": "log_dest file {directory}/no/such.log\n"])
+            ["broker", "-c", "{directory}/broker.conf"],
+            files: ["broker.conf": "log_dest file {directory}/no/such.log\n"])
         #expect(program.exitStatus(withinMilliseconds: patienceMilliseconds) == 1)
         #expect(program.standardError.contains("\(program.directory)/no/such.log"))
     }

@@ -13,7 +13,9 @@ struct LogLineTests {
     }
 
     /// The patterns stand for whole lines, without the time before them.
-    private func expect(_ patterns: [String], in broker: BrokerProcess, location: SourceLocation = #_sourceLocation) throws {
+    private func expect(_ patterns: [String], in broker: BrokerProcess, location: SourceLocation = #_sourceLocation)
+        throws
+    {
         for pattern in patterns {
             #expect(try broker.logs(#"\d+: "# + pattern), "\(pattern)\n\(broker.log)", sourceLocation: location)
         }
@@ -61,7 +63,8 @@ struct LogLineTests {
             #expect(try Regex(pattern).wholeMatch(in: line) != nil, "\(line)")
         }
         try expect(
-            [#"New connection from 127\.0\.0\.1:\d+ on port \#(broker.port)\."#, #"\ttest/topic \(QoS 0\)"#], in: broker)
+            [#"New connection from 127\.0\.0\.1:\d+ on port \#(broker.port)\."#, #"\ttest/topic \(QoS 0\)"#], in: broker
+        )
     }
 
     @Test("The connection line says version, clean start, keep-alive and, where there is one, the user")

@@ -66,7 +66,8 @@ struct SlowReaderTests {
         #expect(flood.send(upTo: total, withinMilliseconds: patienceMilliseconds), "\(flood.count) of \(total)")
         #expect(
             try broker.logs(
-                #"\d+: Client stopped does not read: nobody waits for it after 300 ms .*QoS 0 .*dropped and counted\."#))
+                #"\d+: Client stopped does not read: nobody waits for it after 300 ms .*QoS 0 .*dropped and counted\."#)
+        )
         #expect(try sys.wait { ($0["publish/messages/dropped"] ?? 0) > 0 })
 
         let numbers = try drain(stopped, sent: total, sys)
@@ -116,7 +117,9 @@ struct SlowReaderTests {
         #expect(sys["publish/messages/dropped"] == 0)
     }
 
-    @Test("QoS 1 beyond max_queued_messages: dropped, counted, said once, until the queue is empty again", arguments: [true, false])
+    @Test(
+        "QoS 1 beyond max_queued_messages: dropped, counted, said once, until the queue is empty again",
+        arguments: [true, false])
     func queueLimit(cleanStart: Bool) throws {
         let broker = try BrokerProcess.start(Self.conf + "max_queued_messages 100\n")
         let sys = try SysReader(broker)
@@ -137,7 +140,9 @@ struct SlowReaderTests {
         #expect(try reader.payloads(120) == (300..<420).map { "\($0)" })
     }
 
-    @Test("QoS 1 to a stalled reader waits in its queue: each message comes, or is counted once", arguments: [true, false])
+    @Test(
+        "QoS 1 to a stalled reader waits in its queue: each message comes, or is counted once",
+        arguments: [true, false])
     func stalledQueue(cleanStart: Bool) throws {
         let broker = try BrokerProcess.start(Self.conf + "max_inflight_messages 200\nmax_queued_messages 50\n")
         let sys = try SysReader(broker)

@@ -35,7 +35,9 @@ struct StrangersTests {
         try client.expectQuiet()
     }
 
-    @Test("max_pending_connections_per_address: strangers beyond it are closed; who said CONNECT does not count", arguments: [1, 3])
+    @Test(
+        "max_pending_connections_per_address: strangers beyond it are closed; who said CONNECT does not count",
+        arguments: [1, 3])
     func pendingPerAddress(loops: Int) throws {
         let broker = try BrokerProcess.start(
             "listener {port}\nallow_anonymous true\nmax_pending_connections_per_address 3\nevent_loops \(loops)\n")

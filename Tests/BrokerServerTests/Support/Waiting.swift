@@ -49,7 +49,8 @@ extension RawClient {
             broker, version: version, deadlineMilliseconds: patienceMilliseconds,
             receiveBufferBytes: receiveBufferBytes, file: file, line: line)
         try client.connect(
-            id: id, version: version, cleanStart: cleanStart, will: will, properties: properties, file: file, line: line)
+            id: id, version: version, cleanStart: cleanStart, will: will, properties: properties, file: file, line: line
+        )
         return client
     }
 
