@@ -1,3 +1,4 @@
+import Dispatch
 import MQTTTestKit
 import Synchronization
 import Testing
@@ -31,7 +32,15 @@ struct CorpusAttackTests {
             max_pending_connections_per_address 1000
             """)
         let isOver = Mutex(false)
-        async let rounds = keepTalking(broker) { isOver.withLock { $0 } }
+        let hasBegun = DispatchSemaphore(value: 0)
+        async let rounds = keepTalking(broker, hasBegun) { isOver.withLock { $0 } }
+        // In a full run its thread may come late: nothing is thrown before the healthy pair has had a round.
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                hasBegun.wait()
+                continuation.resume()
+            }
+        }
         // However the attack ends, the healthy pair is told.
         let outcome = Result { try attack(broker, seed) }
         isOver.withLock { $0 = true }
@@ -41,9 +50,15 @@ struct CorpusAttackTests {
         #expect(broker.stop(), "the broker did not end when asked; seed \(seed)")
     }
 
-    private func keepTalking(_ broker: BrokerProcess, until isOver: () -> Bool) async throws -> Int {
+    private func keepTalking(
+        _ broker: BrokerProcess, _ hasBegun: DispatchSemaphore, until isOver: () -> Bool
+    ) async throws -> Int {
+        defer { hasBegun.signal() }
         var pair = try HealthyPair(broker)
-        repeat { try pair.round() } while !isOver()
+        repeat {
+            try pair.round()
+            hasBegun.signal()
+        } while !isOver()
         return pair.rounds
     }
 
