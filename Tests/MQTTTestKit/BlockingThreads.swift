@@ -9,7 +9,7 @@ package final class BlockingThreads: TaskExecutor {
     private let waiting = Mutex<[UnownedJob]>([])
     private let signal = DispatchSemaphore(value: 0)
 
-    private init(threadCount: Int) {
+    package init(threadCount: Int) {
         for _ in 0..<threadCount { Thread.detachNewThread { self.work() } }
     }
 
