@@ -41,10 +41,10 @@ package struct MemoryStorage {
 
     private mutating func append(_ batch: LogBatch) -> LogPosition {
         let first = LogPosition(nextPosition)
-        nextPosition += UInt64(batch.messages.count)
+        nextPosition += UInt64(batch.messageCount)
         for entry in batch.entries {
             let position = LogPosition(first.value + UInt64(entry.message))
-            messages[position, default: Kept(message: batch.messages[entry.message], claims: 0)].claims += 1
+            messages[position, default: Kept(message: batch.message(entry.message), claims: 0)].claims += 1
             queues[entry.queue, default: []].append(
                 Entry(
                     position: position, qos: entry.qos, retain: entry.retain,
@@ -83,7 +83,7 @@ package struct MemoryStorage {
         var bytes = 0
         for entry in queues[queue] ?? [] where entry.position > after {
             guard records.count < countMax, bytes < bytesMax, let kept = messages[entry.position] else { break }
-            bytes += kept.message.topic.count + kept.message.properties.count + kept.message.payload.count
+            bytes += kept.message.bytes.count
             records.append(
                 QueuedRecord(
                     position: entry.position, message: kept.message, qos: entry.qos, retain: entry.retain,

@@ -20,33 +20,6 @@ package struct LogPosition: Hashable, Sendable, Comparable {
     package static func < (a: Self, b: Self) -> Bool { a.value < b.value }
 }
 
-/// One message as the log keeps it: once, however many sessions wait for it.
-package struct LoggedMessage: Equatable, Sendable {
-    package var topic: [UInt8]
-    /// Encoded properties that are passed on, in the publisher's order.
-    package var properties: [UInt8]
-    package var payload: [UInt8]
-    package var qos: UInt8
-    package var retain: Bool
-    /// Milliseconds since 1970; `.max` = never.
-    package var expiresAt: Int64
-    /// The publisher's key, for No Local.
-    package var publisher: UInt64
-
-    package init(
-        topic: [UInt8], properties: [UInt8], payload: [UInt8], qos: UInt8, retain: Bool, expiresAt: Int64,
-        publisher: UInt64
-    ) {
-        self.topic = topic
-        self.properties = properties
-        self.payload = payload
-        self.qos = qos
-        self.retain = retain
-        self.expiresAt = expiresAt
-        self.publisher = publisher
-    }
-}
-
 /// One session's claim on a message of the same batch.
 package struct QueueEntry: Equatable, Sendable {
     package var queue: QueueID
@@ -96,7 +69,10 @@ package struct RetainedRemoval: Equatable, Sendable {
 
 /// What one shard wants kept, gathered over a tick and made durable as one.
 package struct LogBatch: Equatable, Sendable {
-    package var messages: [LoggedMessage] = []
+    /// The messages, one after another, each as `LoggedMessage` says: an engine keeps them as they are.
+    package private(set) var bytes: [UInt8] = []
+    /// Where each message begins in `bytes`.
+    package private(set) var offsets: [Int] = []
     package var entries: [QueueEntry] = []
     package var changes: [QueueChange] = []
     /// Messages, by index, that are their topic's retained message from now on.
@@ -106,8 +82,23 @@ package struct LogBatch: Equatable, Sendable {
 
     package init() {}
 
+    package var messageCount: Int { offsets.count }
+
+    /// The message at an index, copied out.
+    package func message(_ index: Int) -> LoggedMessage {
+        let end = index + 1 < offsets.count ? offsets[index + 1] : bytes.count
+        return LoggedMessage(bytes: Array(bytes[offsets[index]..<end]))
+    }
+
+    /// Adds a message and returns its index.
+    mutating func append(_ parts: MessageParts) -> Int {
+        offsets.append(bytes.count)
+        LoggedMessage.encode(parts, into: &bytes)
+        return offsets.count - 1
+    }
+
     package var isEmpty: Bool {
-        messages.isEmpty && entries.isEmpty && changes.isEmpty && retainedRemoved.isEmpty
+        offsets.isEmpty && entries.isEmpty && changes.isEmpty && retainedRemoved.isEmpty
     }
 }
 

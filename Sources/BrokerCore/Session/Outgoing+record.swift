@@ -1,23 +1,14 @@
 import MQTTProtocol
 
 extension Outgoing {
-    /// A message read back from the log.
-    init(_ record: QueuedRecord) {
+    /// A message read back from the log; nil where the bytes are not a message.
+    init?(_ record: QueuedRecord) {
         var several = ByteRun(capacity: 16)
         if record.subscriptionIdentifiers.count > 1 {
             SubscriptionIdentifiers.encode(record.subscriptionIdentifiers, into: &several)
         }
-        let stored = record.message
-        let message = stored.topic.withUnsafeBytes { topic in
-            stored.properties.withUnsafeBytes { properties in
-                stored.payload.withUnsafeBytes { payload in
-                    Message.make(
-                        MessageParts(
-                            topic: topic, properties: properties, payload: payload, qos: stored.qos,
-                            retain: stored.retain, expiresAt: stored.expiresAt, publisher: stored.publisher),
-                        identifiers: several.bytes)
-                }
-            }
+        guard let message = record.message.withParts({ Message.make($0, identifiers: several.bytes) }) else {
+            return nil
         }
         self.init(
             message: message,

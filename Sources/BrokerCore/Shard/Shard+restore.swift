@@ -50,8 +50,9 @@ extension Shard {
         details.storage = SessionStorage(queue: record.queue, beyond: restored.waiting)
         for identifier in restored.received { _ = session.pointee.received.insert(identifier) }
         for inflight in restored.inflight {
+            guard let outgoing = Outgoing(inflight.record) else { continue }
             session.pointee.window.restore(
-                Outgoing(inflight.record), identifier: inflight.identifier,
+                outgoing, identifier: inflight.identifier,
                 state: inflight.isReleased ? .pubcomp : inflight.record.qos == 2 ? .pubrec : .puback)
             details.restored.insert(inflight.record.position)
         }
@@ -86,11 +87,7 @@ extension Shard {
     /// Takes up a retained message of an earlier run.
     package mutating func restoreRetained(_ message: LoggedMessage, at now: Int64) {
         self.now = now
-        guard message.expiresAt > now else { return }
-        retained.set(
-            Outgoing(
-                QueuedRecord(
-                    position: .start, message: message, qos: message.qos, retain: true, subscriptionIdentifiers: [])
-            ).message)
+        guard message.expiresAt > now, let kept = message.withParts({ Message.make($0) }) else { return }
+        retained.set(kept)
     }
 }

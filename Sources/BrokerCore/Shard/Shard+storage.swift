@@ -98,12 +98,7 @@ extension Shard {
     mutating func logged(_ dispatch: inout Dispatch) -> Int {
         if dispatch.logged >= 0 { return dispatch.logged }
         _ = storage.batchToken()
-        let parts = dispatch.parts
-        storage.batch.messages.append(
-            LoggedMessage(
-                topic: [UInt8](parts.topic), properties: [UInt8](parts.properties), payload: [UInt8](parts.payload),
-                qos: parts.qos, retain: parts.retain, expiresAt: parts.expiresAt, publisher: parts.publisher))
-        dispatch.logged = storage.batch.messages.count - 1
+        dispatch.logged = storage.batch.append(dispatch.parts)
         return dispatch.logged
     }
 
@@ -197,7 +192,7 @@ extension Shard {
             details.storage?.readUpTo = record.position
             if details.restored.remove(record.position) != nil { continue }
             details.storage?.beyond -= 1
-            let outgoing = Outgoing(record)
+            guard let outgoing = Outgoing(record) else { continue }
             session.pointee.queue.append(outgoing)
             session.pointee.queuedBytes += outgoing.message.size
         }

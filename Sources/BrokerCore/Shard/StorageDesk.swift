@@ -58,7 +58,7 @@ struct StorageDesk {
 
     mutating func removeRetained(_ topic: [UInt8]) {
         _ = batchToken()
-        batch.retainedRemoved.append(RetainedRemoval(topic: topic, after: batch.messages.count))
+        batch.retainedRemoved.append(RetainedRemoval(topic: topic, after: batch.messageCount))
     }
 
     /// Does `continuation` when `token` is answered.

@@ -1,0 +1,100 @@
+/// One message as the log keeps it: once, however many sessions wait for it. The bytes are what an engine writes, and
+/// what it gives back.
+///
+/// The form, little-endian: flags (QoS in bits 0–1, RETAIN in bit 2), topic length (2 bytes), length of the properties
+/// (4), length of the payload (4), expiry in milliseconds since 1970 (8; the largest = never), publisher's key (8);
+/// then topic, the encoded properties that are passed on, and payload.
+package struct LoggedMessage: Equatable, Sendable {
+    /// Bytes before the topic.
+    package static let headerLength = 27
+
+    package let bytes: [UInt8]
+
+    /// Takes bytes that `LogBatch` made.
+    package init(bytes: [UInt8]) { self.bytes = bytes }
+
+    package init(
+        topic: [UInt8], properties: [UInt8] = [], payload: [UInt8], qos: UInt8, retain: Bool, expiresAt: Int64 = .max,
+        publisher: UInt64 = 0
+    ) {
+        var encoded: [UInt8] = []
+        topic.withUnsafeBytes { topic in
+            properties.withUnsafeBytes { properties in
+                payload.withUnsafeBytes { payload in
+                    LoggedMessage.encode(
+                        MessageParts(
+                            topic: topic, properties: properties, payload: payload, qos: qos, retain: retain,
+                            expiresAt: expiresAt, publisher: publisher),
+                        into: &encoded)
+                }
+            }
+        }
+        bytes = encoded
+    }
+
+    package var topic: [UInt8] { withParts { [UInt8]($0.topic) } ?? [] }
+    package var properties: [UInt8] { withParts { [UInt8]($0.properties) } ?? [] }
+    package var payload: [UInt8] { withParts { [UInt8]($0.payload) } ?? [] }
+    package var qos: UInt8 { withParts { $0.qos } ?? 0 }
+    package var retain: Bool { withParts { $0.retain } ?? false }
+    package var expiresAt: Int64 { withParts { $0.expiresAt } ?? 0 }
+    package var publisher: UInt64 { withParts { $0.publisher } ?? 0 }
+
+    /// How long the message that begins here is, or nil where none does: for whoever walks a row of messages.
+    package static func length(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard bytes.count >= headerLength else { return nil }
+        let topic = Int(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt16.self)))
+        let properties = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 3, as: UInt32.self)))
+        let payload = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 7, as: UInt32.self)))
+        let length = headerLength + topic + properties + payload
+        return length <= bytes.count ? length : nil
+    }
+
+    /// The parts, borrowed; nil where the bytes are not a message.
+    func withParts<R>(_ body: (MessageParts) -> R) -> R? {
+        bytes.withUnsafeBytes { bytes in
+            guard let parts = LoggedMessage.parts(bytes) else { return nil }
+            return body(parts)
+        }
+    }
+
+    private static func parts(_ bytes: UnsafeRawBufferPointer) -> MessageParts? {
+        guard let length = length(bytes), length == bytes.count else { return nil }
+        let topic = Int(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt16.self)))
+        let properties = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 3, as: UInt32.self)))
+        let topicEnd = headerLength + topic
+        return MessageParts(
+            topic: UnsafeRawBufferPointer(rebasing: bytes[headerLength..<topicEnd]),
+            properties: UnsafeRawBufferPointer(rebasing: bytes[topicEnd..<topicEnd + properties]),
+            payload: UnsafeRawBufferPointer(rebasing: bytes[(topicEnd + properties)...]), qos: bytes[0] & 3,
+            retain: bytes[0] & 4 != 0,
+            expiresAt: Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: 11, as: Int64.self)),
+            publisher: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 19, as: UInt64.self)))
+    }
+
+    /// Appends the message's form.
+    static func encode(_ parts: MessageParts, into bytes: inout [UInt8]) {
+        let count = headerLength + parts.topic.count + parts.properties.count + parts.payload.count
+        bytes.reserve(more: count)
+        bytes.append(parts.qos | (parts.retain ? 4 : 0))
+        bytes.append(littleEndian: UInt16(parts.topic.count))
+        bytes.append(littleEndian: UInt32(parts.properties.count))
+        bytes.append(littleEndian: UInt32(parts.payload.count))
+        bytes.append(littleEndian: UInt64(bitPattern: parts.expiresAt))
+        bytes.append(littleEndian: parts.publisher)
+        bytes.append(contentsOf: parts.topic)
+        bytes.append(contentsOf: parts.properties)
+        bytes.append(contentsOf: parts.payload)
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(littleEndian value: some FixedWidthInteger) {
+        Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
+    }
+
+    /// Room for more, without giving up growth by doubling.
+    fileprivate mutating func reserve(more count: Int) {
+        if self.count + count > capacity { reserveCapacity(Swift.max(self.count + count, capacity * 2)) }
+    }
+}
