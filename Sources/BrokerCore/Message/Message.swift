@@ -15,6 +15,8 @@ struct Message: Equatable {
         /// Encoded Subscription Identifiers, for a receiver with several overlapping subscriptions.
         var identifiersLength: UInt32
         var payloadLength: UInt32
+        /// When it began to wait in a queue, in seconds since 1970; 0 = it never did.
+        var storedAt: UInt32
         /// When it expires, in the shard's milliseconds; `.max` = never.
         var expiresAt: Int64
         /// Who published it (`ClientKey`), 0 = the server itself. For No Local.
@@ -38,7 +40,8 @@ struct Message: Equatable {
             to: Header(
                 references: 1, qos: parts.qos, retain: parts.retain, topicLength: UInt16(parts.topic.count),
                 propertiesLength: UInt32(parts.properties.count), identifiersLength: UInt32(identifiers.count),
-                payloadLength: UInt32(parts.payload.count), expiresAt: parts.expiresAt, publisher: parts.publisher))
+                payloadLength: UInt32(parts.payload.count), storedAt: parts.storedAt, expiresAt: parts.expiresAt,
+                publisher: parts.publisher))
         var to = raw + MemoryLayout<Header>.stride
         copy(parts.topic, &to)
         copy(parts.properties, &to)
@@ -92,7 +95,8 @@ struct Message: Equatable {
     var parts: MessageParts {
         MessageParts(
             topic: topic, properties: properties, payload: payload, qos: header.pointee.qos,
-            retain: header.pointee.retain, expiresAt: header.pointee.expiresAt, publisher: header.pointee.publisher)
+            retain: header.pointee.retain, expiresAt: header.pointee.expiresAt, publisher: header.pointee.publisher,
+            storedAt: header.pointee.storedAt)
     }
 
     func isExpired(at now: Int64) -> Bool { header.pointee.expiresAt <= now }
@@ -112,4 +116,6 @@ struct MessageParts {
     var retain: Bool
     var expiresAt: Int64
     var publisher: UInt64
+    /// When it began to wait in a queue, in seconds since 1970; 0 = not yet.
+    var storedAt: UInt32 = 0
 }

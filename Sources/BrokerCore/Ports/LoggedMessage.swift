@@ -2,11 +2,11 @@
 /// what it gives back.
 ///
 /// The form, little-endian: flags (QoS in bits 0–1, RETAIN in bit 2), topic length (2 bytes), length of the properties
-/// (4), length of the payload (4), expiry in milliseconds since 1970 (8; the largest = never), publisher's key (8);
-/// then topic, the encoded properties that are passed on, and payload.
+/// (4), length of the payload (4), expiry in milliseconds since 1970 (8; the largest = never), publisher's key (8), when
+/// it was put into the log, in seconds since 1970 (4; 0 = not said); then topic, the encoded properties that are passed on, and payload.
 package struct LoggedMessage: Equatable, Sendable {
     /// Bytes before the topic.
-    package static let headerLength = 27
+    package static let headerLength = 31
 
     package let bytes: [UInt8]
 
@@ -15,7 +15,7 @@ package struct LoggedMessage: Equatable, Sendable {
 
     package init(
         topic: [UInt8], properties: [UInt8] = [], payload: [UInt8], qos: UInt8, retain: Bool, expiresAt: Int64 = .max,
-        publisher: UInt64 = 0
+        publisher: UInt64 = 0, storedAt: UInt32 = 0
     ) {
         var encoded: [UInt8] = []
         topic.withUnsafeBytes { topic in
@@ -24,7 +24,7 @@ package struct LoggedMessage: Equatable, Sendable {
                     LoggedMessage.encode(
                         MessageParts(
                             topic: topic, properties: properties, payload: payload, qos: qos, retain: retain,
-                            expiresAt: expiresAt, publisher: publisher),
+                            expiresAt: expiresAt, publisher: publisher, storedAt: storedAt),
                         into: &encoded)
                 }
             }
@@ -39,6 +39,7 @@ package struct LoggedMessage: Equatable, Sendable {
     package var retain: Bool { withParts { $0.retain } ?? false }
     package var expiresAt: Int64 { withParts { $0.expiresAt } ?? 0 }
     package var publisher: UInt64 { withParts { $0.publisher } ?? 0 }
+    package var storedAt: UInt32 { withParts { $0.storedAt } ?? 0 }
 
     /// How long the message that begins here is, or nil where none does: for whoever walks a row of messages.
     package static func length(_ bytes: UnsafeRawBufferPointer) -> Int? {
@@ -69,7 +70,8 @@ package struct LoggedMessage: Equatable, Sendable {
             payload: UnsafeRawBufferPointer(rebasing: bytes[(topicEnd + properties)...]), qos: bytes[0] & 3,
             retain: bytes[0] & 4 != 0,
             expiresAt: Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: 11, as: Int64.self)),
-            publisher: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 19, as: UInt64.self)))
+            publisher: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 19, as: UInt64.self)),
+            storedAt: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 27, as: UInt32.self)))
     }
 
     /// Appends the message's form.
@@ -82,6 +84,7 @@ package struct LoggedMessage: Equatable, Sendable {
         bytes.append(littleEndian: UInt32(parts.payload.count))
         bytes.append(littleEndian: UInt64(bitPattern: parts.expiresAt))
         bytes.append(littleEndian: parts.publisher)
+        bytes.append(littleEndian: parts.storedAt)
         bytes.append(contentsOf: parts.topic)
         bytes.append(contentsOf: parts.properties)
         bytes.append(contentsOf: parts.payload)

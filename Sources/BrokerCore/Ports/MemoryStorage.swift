@@ -16,6 +16,7 @@ package struct MemoryStorage {
         var qos: UInt8
         var retain: Bool
         var subscriptionIdentifiers: [UInt32]
+        var group: UInt32
     }
 
     private var messages: [LogPosition: Kept] = [:]
@@ -48,7 +49,7 @@ package struct MemoryStorage {
             queues[entry.queue, default: []].append(
                 Entry(
                     position: position, qos: entry.qos, retain: entry.retain,
-                    subscriptionIdentifiers: entry.subscriptionIdentifiers))
+                    subscriptionIdentifiers: entry.subscriptionIdentifiers, group: entry.group))
         }
         for change in batch.changes {
             switch change {
@@ -87,7 +88,7 @@ package struct MemoryStorage {
             records.append(
                 QueuedRecord(
                     position: entry.position, message: kept.message, qos: entry.qos, retain: entry.retain,
-                    subscriptionIdentifiers: entry.subscriptionIdentifiers))
+                    subscriptionIdentifiers: entry.subscriptionIdentifiers, group: entry.group))
         }
         return records
     }

@@ -29,8 +29,13 @@ package struct QueueEntry: Equatable, Sendable {
     package var qos: UInt8
     package var retain: Bool
     package var subscriptionIdentifiers: [UInt32]
+    /// The shared subscription it came by, 0 = none: a number that engines keep and do not interpret.
+    package var group: UInt32
 
-    package init(queue: QueueID, message: Int, qos: UInt8, retain: Bool, subscriptionIdentifiers: [UInt32]) {
+    package init(
+        queue: QueueID, message: Int, qos: UInt8, retain: Bool, subscriptionIdentifiers: [UInt32], group: UInt32 = 0
+    ) {
+        self.group = group
         self.queue = queue
         self.message = message
         self.qos = qos
@@ -39,7 +44,8 @@ package struct QueueEntry: Equatable, Sendable {
     }
 }
 
-/// A step of a persistent session that must survive a crash, §4.1.
+/// A step of a persistent session that must survive a crash, §4.1. A step that was kept before may come again, and one
+/// may name a position, identifier or queue that is gone: neither is an error.
 package enum QueueChange: Equatable, Sendable {
     /// A QoS 2 message was received under this identifier; PUBREC follows when this is kept.
     case received(QueueID, identifier: UInt16)
@@ -49,7 +55,7 @@ package enum QueueChange: Equatable, Sendable {
     case sent(QueueID, LogPosition, identifier: UInt16)
     /// Its PUBREC came; PUBREL follows when this is kept.
     case pubrec(QueueID, LogPosition)
-    /// The subscriber is done with the message.
+    /// The subscriber is done with the message, or a limit dropped it: it leaves the queue.
     case acknowledged(QueueID, LogPosition)
     /// The session ended: its queue is void.
     case dropped(QueueID)
@@ -67,7 +73,7 @@ package struct RetainedRemoval: Equatable, Sendable {
     }
 }
 
-/// What one shard wants kept, gathered over a tick and made durable as one.
+/// What one shard wants kept, gathered over a tick and made durable as one: either all of it is kept, or nothing.
 package struct LogBatch: Equatable, Sendable {
     /// The messages, one after another, each as `LoggedMessage` says: an engine keeps them as they are.
     package private(set) var bytes: [UInt8] = []
@@ -109,10 +115,14 @@ package struct QueuedRecord: Equatable, Sendable {
     package var qos: UInt8
     package var retain: Bool
     package var subscriptionIdentifiers: [UInt32]
+    /// As in `QueueEntry`.
+    package var group: UInt32
 
     package init(
-        position: LogPosition, message: LoggedMessage, qos: UInt8, retain: Bool, subscriptionIdentifiers: [UInt32]
+        position: LogPosition, message: LoggedMessage, qos: UInt8, retain: Bool, subscriptionIdentifiers: [UInt32],
+        group: UInt32 = 0
     ) {
+        self.group = group
         self.position = position
         self.message = message
         self.qos = qos

@@ -14,7 +14,7 @@ extension Outgoing {
             message: message,
             subscriptionIdentifier: record.subscriptionIdentifiers.count > 1
                 ? Outgoing.severalIdentifiers : record.subscriptionIdentifiers.first ?? 0,
-            qos: record.qos, retain: record.retain, position: record.position)
+            qos: record.qos, retain: record.retain, position: record.position, group: record.group)
     }
 }
 

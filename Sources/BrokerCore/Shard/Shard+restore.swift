@@ -20,12 +20,18 @@ package struct RestoredSession: Sendable {
     package var record: SessionRecord
     /// QoS 2 identifiers received and not released, oldest first.
     package var received: [UInt16]
-    /// Oldest first.
+    /// Those with a `sent` step and not acknowledged, oldest first.
     package var inflight: [Inflight]
     /// Messages in its queue that are not in flight.
     package var waiting: Int
+    /// Their bytes: the sum of `LoggedMessage.bytes.count`.
+    package var waitingBytes: Int
 
-    package init(record: SessionRecord, received: [UInt16] = [], inflight: [Inflight] = [], waiting: Int = 0) {
+    package init(
+        record: SessionRecord, received: [UInt16] = [], inflight: [Inflight] = [], waiting: Int = 0,
+        waitingBytes: Int = 0
+    ) {
+        self.waitingBytes = waitingBytes
         self.record = record
         self.received = received
         self.inflight = inflight

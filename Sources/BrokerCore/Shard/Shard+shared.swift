@@ -19,13 +19,20 @@ struct SharedGroup: ~Copyable {
     var members: [Member] = []
     var indices: [PeerMember: Int] = [:]
     var turn = 0
+
+    /// Stands for a group's name where a word must do (FNV-1a); never 0.
+    static func number(_ name: MQTTString) -> UInt32 {
+        var hash: UInt32 = 2_166_136_261
+        for byte in name.bytes { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
+        return max(hash, 1)
+    }
 }
 
 /// A session's membership in a group, kept with the session.
 struct SharedMembership {
     var group: MQTTString
-    /// Names the group in messages on their way to this session.
-    var serial: UInt32
+    /// Names the group in messages on their way to this session, in the log too: the same after a restart.
+    var number: UInt32
     var options: DeliveryOptions
     var identifier: UInt32
 }
@@ -50,7 +57,8 @@ extension Shard {
         } else {
             sharedMemberships += 1
             session.pointee.shared.append(
-                SharedMembership(group: group, serial: nextGeneration(), options: options, identifier: identifier))
+                SharedMembership(
+                    group: group, number: SharedGroup.number(group), options: options, identifier: identifier))
         }
         let generation = session.pointee.generation
         let home = home(of: group)
@@ -114,7 +122,7 @@ extension Shard {
         deliver(
             Delivery(
                 session: slot, qos: grantedQoS(options.qos, parts.qos),
-                retain: parts.retain && options.retainAsPublished, identifier: identifier, group: membership.serial),
+                retain: parts.retain && options.retainAsPublished, identifier: identifier, group: membership.number),
             &dispatch)
         dispatch.finish()
     }
@@ -215,7 +223,7 @@ extension Shard {
             Delivery(
                 session: member.name.session, qos: grantedQoS(member.options.qos, dispatch.parts.qos),
                 retain: dispatch.parts.retain && member.options.retainAsPublished, identifier: member.identifier,
-                group: membership.serial),
+                group: membership.number),
             &dispatch)
     }
 
@@ -263,7 +271,7 @@ extension Shard {
         let session = sessions.pointer(slot)
         guard !session.pointee.shared.isEmpty else { return [] }
         var names: [UInt32: MQTTString] = [:]
-        for membership in session.pointee.shared { names[membership.serial] = membership.group }
+        for membership in session.pointee.shared { names[membership.number] = membership.group }
         var orphans: [Orphan] = []
         session.pointee.window.forEach { entry in
             guard let group = names[entry.payload.group], entry.state == .puback else { return }

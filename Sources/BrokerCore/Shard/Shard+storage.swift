@@ -24,6 +24,7 @@ extension Shard {
         self.now = now
         switch event {
         case .stored(let token, _), .failed(let token, _), .records(let token, _): storage.answered(token, event)
+        case .room(let hasRoom): storage.hasRoom = hasRoom
         }
         settleAnswers()
     }
@@ -120,7 +121,7 @@ extension Shard {
         storage.batch.entries.append(
             QueueEntry(
                 queue: queue, message: index, qos: delivery.qos, retain: delivery.retain,
-                subscriptionIdentifiers: identifiers(of: delivery, message)))
+                subscriptionIdentifiers: identifiers(of: delivery, message), group: delivery.group))
         storage.await(
             batchToken(),
             .arrival(

@@ -40,6 +40,8 @@ struct StorageDesk {
     private var confirmations: [StorageToken: Request] = [:]
     private var confirmed: Deque<Request> = []
     private var lastToken: UInt64 = 0
+    /// What is kept is below the operator's limit for the whole store.
+    var hasRoom = true
 
     /// The token that the batch being gathered will be answered under.
     mutating func batchToken() -> StorageToken {
