@@ -40,6 +40,8 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: hot),
+        // What survives a crash on one machine.
+        .target(name: "BrokerStore", dependencies: ["MQTTProtocol"], swiftSettings: house),
         // What an operator may write.
         .target(name: "BrokerConfiguration", dependencies: ["MQTTProtocol"], swiftSettings: house),
         // Running shards on loops and sockets.
@@ -83,6 +85,8 @@ let package = Package(
         // The broker's mind, part by part, against models of a few lines.
         .testTarget(
             name: "BrokerCoreTests", dependencies: ["MQTTProtocol", "BrokerCore", "ShardTestKit"], swiftSettings: house),
+        // The store: its file, what it takes over from mosquitto, and damage of every kind.
+        .testTarget(name: "BrokerStoreTests", dependencies: ["BrokerStore"], swiftSettings: house),
         // Windows, identifiers and aliases against models of a few lines.
         .testTarget(name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol"], swiftSettings: house),
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.
