@@ -44,7 +44,8 @@ package enum MosquittoSnapshot {
         package var properties: [UInt8]
 
         package init(
-            id: UInt64, topic: [UInt8], payload: [UInt8], qos: UInt8, retain: Bool, expiresAt: Int64?, source: [UInt8], properties: [UInt8]
+            id: UInt64, topic: [UInt8], payload: [UInt8], qos: UInt8, retain: Bool, expiresAt: Int64?, source: [UInt8],
+            properties: [UInt8]
         ) {
             self.id = id
             self.topic = topic
@@ -96,7 +97,8 @@ package enum MosquittoSnapshot {
         package var subscriptionIdentifiers: [UInt32]
 
         package init(
-            client: [UInt8], message: UInt64, identifier: UInt16, qos: UInt8, retain: Bool, isDuplicate: Bool, isIncoming: Bool, state: State, subscriptionIdentifiers: [UInt32]
+            client: [UInt8], message: UInt64, identifier: UInt16, qos: UInt8, retain: Bool, isDuplicate: Bool,
+            isIncoming: Bool, state: State, subscriptionIdentifiers: [UInt32]
         ) {
             self.client = client
             self.message = message

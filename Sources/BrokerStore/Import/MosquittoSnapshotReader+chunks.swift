@@ -148,7 +148,8 @@ extension SnapshotFields {
         let isDuplicate = try byte() != 0
         try finish()
         return .init(
-            client: client, message: message, identifier: identifier, qos: qos, retain: retain, isDuplicate: isDuplicate,
+            client: client, message: message, identifier: identifier, qos: qos, retain: retain,
+            isDuplicate: isDuplicate,
             isIncoming: isIncoming, state: state, subscriptionIdentifiers: [])
     }
 

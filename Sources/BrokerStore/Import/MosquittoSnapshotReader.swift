@@ -128,7 +128,8 @@ package struct MosquittoSnapshotReader: ~Copyable {
         var failure: Failure?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             while filled < count {
-                let got = pread(descriptor, buffer.baseAddress.unsafelyUnwrapped + filled, count - filled, offset + filled)
+                let got = pread(
+                    descriptor, buffer.baseAddress.unsafelyUnwrapped + filled, count - filled, offset + filled)
                 if got > 0 {
                     filled += got
                 } else if got == 0 {
