@@ -34,13 +34,14 @@ package final class Broker: Sendable {
         let listenerSettings = configuration.listeners.map { ListenerSettings($0) }
         let log = log
         let homeKey = UInt64.random(in: .min ... .max)
+        let census = Census()
         let eventLoops = Array(group.makeIterator())
         let mailboxes = eventLoops.map { Mailbox(eventLoop: $0) }
         loops = try eventLoops.enumerated().map { index, eventLoop in
             let seed = UInt64.random(in: .min ... .max)
             return try eventLoop.submit {
                 let shard = Shard(
-                    index: index, count: mailboxes.count, homeKey: homeKey, settings: settings,
+                    index: index, count: mailboxes.count, homeKey: homeKey, census: census, settings: settings,
                     listeners: listenerSettings, seed: seed)
                 let loop = ShardLoop(
                     eventLoop: eventLoop, shard: shard, mailboxes: mailboxes, homeKey: homeKey, clock: clock, log: log)

@@ -28,6 +28,10 @@ package enum BrokerUnderTest {
         return "/\(folder)/\(name)"
     }
 
+    /// `MARTLET_TEST_EVENT_LOOPS`: so many event loops for every broker whose configuration does not say itself. Not for
+    /// mosquitto, which has one.
+    static let eventLoops = isMosquitto ? nil : environment("MARTLET_TEST_EVENT_LOOPS").flatMap { Int($0) }
+
     static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 }
 
@@ -81,6 +85,7 @@ package final class BrokerProcess: Sendable {
         var text = configuration.replacing("{port}", with: String(port)).replacing("{directory}", with: folder)
         // mosquitto started by root gives its rights away, and could then not read files of ours.
         if BrokerUnderTest.isMosquitto { text += "\nuser root\n" }
+        if let loops = BrokerUnderTest.eventLoops, !text.contains("event_loops") { text += "\nevent_loops \(loops)\n" }
         for (name, content) in files { try Scratch.write(content, to: "\(folder)/\(name)") }
         try Scratch.write(text, to: "\(folder)/broker.conf")
         let log = "\(folder)/broker.log"

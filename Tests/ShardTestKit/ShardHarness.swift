@@ -26,11 +26,13 @@ package final class ShardHarness {
 
     /// - Parameter keepsHistory: log, bytes and storage requests are kept for the test to look at.
     package init(
-        index: Int = 0, count: Int = 1, homeKey: UInt64 = 0, settings: ShardSettings = ShardSettings(),
-        listeners: [ListenerSettings] = [ListenerSettings()], seed: UInt64 = 1, keepsHistory: Bool = true
+        index: Int = 0, count: Int = 1, homeKey: UInt64 = 0, census: Census = Census(),
+        settings: ShardSettings = ShardSettings(), listeners: [ListenerSettings] = [ListenerSettings()],
+        seed: UInt64 = 1, keepsHistory: Bool = true
     ) {
         shard = Shard(
-            index: index, count: count, homeKey: homeKey, settings: settings, listeners: listeners, seed: seed)
+            index: index, count: count, homeKey: homeKey, census: census, settings: settings, listeners: listeners,
+            seed: seed)
         storage = TestStorage(keepsRequests: keepsHistory)
         self.keepsHistory = keepsHistory
     }

@@ -29,6 +29,7 @@ final class Simulation {
         settings.queuedMessagesMax = 0
         settings.inflightMessagesMax = [1, 2, 5, 20][random.below(4)]
         settings.outputBytesMax = [2_000, 20_000, 1 << 20][random.below(3)]
+        settings.neighbourBytesMax = [500, 20_000, 1 << 20][random.below(3)]
         settings.routeCacheEntries = [4, 64, 4096][random.below(3)]
         settings.queuesQoS0 = random.chance(30)
         if random.chance(30) { settings.logInterest.insert(.debug) }
@@ -73,9 +74,11 @@ final class Simulation {
         let index = world.shard.index
         world.tell = { [unowned self] shard, batch in mail[index][shard].append(batch) }
         let client = settings.outputBytesMax
+        let onTheWay = (worlds.count - 1) * settings.neighbourBytesMax
         world.afterEvent = { [unowned self] world in
-            // A connection may hold its limit, what each publisher was just sending, and the replies to its own reading.
-            let bound = world.shard.status.connections * (2 * client + 400_000)
+            // A connection may hold its limit, what each publisher was just sending, what was on the way from
+            // neighbours, and the replies to its own reading.
+            let bound = world.shard.status.connections * (2 * client + onTheWay + 400_000)
             if world.shard.status.outputBytes > bound {
                 model.breach("output grew to \(world.shard.status.outputBytes) bytes")
             }

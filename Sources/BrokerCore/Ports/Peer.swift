@@ -6,6 +6,8 @@ package struct PeerBatch: Equatable, Sendable {
     package var events: [PeerEvent] = []
     /// Messages that events point into.
     package var bytes: [UInt8] = []
+    /// What the messages count for while they are on the way: their bytes, and about what their events take.
+    package var wayBytes = 0
     /// To be answered with `kept` when everything in the batch, and what it set off, is kept.
     package var confirm: StorageToken?
     /// The same for what neighbours' batches set off. It is answered from storage alone, never waits for a third
@@ -27,6 +29,17 @@ package struct PeerMessage: Equatable, Sendable {
     var retain: Bool
     var expiresAt: Int64
     var publisher: UInt64
+    /// Who is asked to wait where this cannot go on; nil = nobody can be.
+    var origin: Origin?
+
+    /// Its part of `PeerBatch.wayBytes`.
+    var wayBytes: Int { topicLength + propertiesLength + payloadLength + 128 }
+}
+
+/// A publisher's connection, and the shard that has it.
+package struct Origin: Hashable, Sendable {
+    var shard: Int
+    var connection: ConnectionID
 }
 
 /// A member of a shared subscription that lives in another shard.
@@ -58,4 +71,9 @@ package enum PeerEvent: Equatable, Sendable {
         identifier: UInt32)
     /// A message of the group that its member could not finish: another gets it.
     case orphan(group: MQTTString, PeerMessage)
+    /// The receiver's connection fills a reader, or a way, of the sender: it is not to be read until `letGo`.
+    case hold(ConnectionID)
+    case letGo(ConnectionID)
+    /// So many bytes of messages have been taken: they are on the way no longer.
+    case taken(Int)
 }

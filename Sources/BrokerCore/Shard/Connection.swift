@@ -92,7 +92,7 @@ final class ConnectionExtras {
     /// Large payloads that stand between the bytes of the output: offset in the output, and the message.
     var shared: [(offset: Int, message: Message)] = []
     /// Publishers paused because this connection's output is full.
-    var waiters: [ConnectionID] = []
+    var waiters = Waiters()
     /// Messages dropped since it stalled; said once in the log.
     var droppedSinceStall: UInt64 = 0
     var replies = PendingReplies()

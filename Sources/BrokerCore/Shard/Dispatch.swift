@@ -10,6 +10,8 @@ struct Dispatch {
     /// The publisher's session and connection, or none.
     var session = SlotTable<Session>.none
     var connection = SlotTable<Connection>.none
+    /// The publisher's connection where it came from a neighbour.
+    var remote: Origin?
     /// The owned copy, made when first needed. `finish` releases it.
     var message: Message?
     /// Which templates have been made: one bit a shape.

@@ -40,9 +40,9 @@ package struct ShardSettings: Sendable {
     /// `connection_messages`.
     package var logsConnections = true
     package var logInterest: LogInterest = [.error, .warning, .notice, .information]
-    /// `global_max_clients`: sessions, connected or not; nil = no limit.
+    /// `global_max_clients`: sessions of the whole broker, connected or not; nil = no limit.
     package var sessionsMax: Int?
-    /// `global_max_connections`: connected clients; nil = no limit.
+    /// `global_max_connections`: connected clients of the whole broker; nil = no limit.
     package var connectionsMax: Int?
     /// How often expired retained messages are looked for, in milliseconds: `retain_expiry_interval`; nil = they go when
     /// somebody comes upon them.
@@ -53,6 +53,8 @@ package struct ShardSettings: Sendable {
     package var connectTimeout: Int64 = 10_000
     /// Unsent bytes a connection may hold before its publishers are paused: `output_buffer_bytes`.
     package var outputBytesMax = 1 << 20
+    /// Bytes of messages that may be on the way from one shard to another before their publishers are paused.
+    package var neighbourBytesMax = 1 << 20
     /// Topics whose receivers are remembered: `route_cache_entries`.
     package var routeCacheEntries = 262_144
 

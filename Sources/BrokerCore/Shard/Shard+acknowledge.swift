@@ -92,10 +92,12 @@ extension Shard {
         }
         while let next = extras.replies.waiting.first, next.isReady {
             extras.replies.waiting.removeFirst()
-            if next.codes.isEmpty {
-                sendReply(next.type, next.identifier, next.reason, connection, id.slot)
-            } else {
-                sendCodes(next.type, next.identifier, next.codes, connection, id.slot)
+            switch next.type {
+            case .suback, .unsuback: sendCodes(next.type, next.identifier, next.codes, connection, id.slot)
+            case .pingresp: sendPingresp(connection, id.slot)
+            case .pubcomp where next.reason == .packetIdentifierNotFound:
+                sendUnknown(next.identifier, connection, id.slot)
+            default: sendReply(next.type, next.identifier, next.reason, connection, id.slot)
             }
         }
         connection.pointee.hasWaitingReplies = !extras.replies.waiting.isEmpty
@@ -210,10 +212,19 @@ extension Shard {
         // PUBCOMP always, also for an identifier we do not know. [5.0 MQTT-4.3.3-11] [3.1.1 MQTT-4.3.3-2]
         if wasHeld {
             reply(.pubcomp, identifier, reason, connection, slot)
+        } else if connection.pointee.hasWaitingReplies {
+            queueReply(.init(type: .pubcomp, identifier: identifier, reason: reason), connection, slot)
         } else {
-            sendAcknowledgement(.pubcomp, identifier, reason, connection, slot)
-            holdIfFull(connection, slot)
+            sendUnknown(identifier, connection, slot)
         }
+    }
+
+    /// PUBCOMP for an identifier that we do not know: nothing that counted against our Receive Maximum ends with it.
+    private mutating func sendUnknown(
+        _ identifier: UInt16, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+    ) {
+        sendAcknowledgement(.pubcomp, identifier, .packetIdentifierNotFound, connection, slot)
+        holdIfFull(connection, slot)
     }
 
     /// Remembers a QoS 2 identifier until PUBREL; true where that must be kept before PUBREC leaves.

@@ -33,6 +33,7 @@ extension Shard {
             answer.properties.serverKeepAliveSeconds = keepAlive  // [5.0 MQTT-3.2.2-21]
         }
         connection.pointee.keepAlive = Int64(keepAlive) * 1500
+        if let refusal = takePlaces(connect.clientIdentifier) { return refuse(refusal, connection, slot) }
         open(connect, keepAlive, listener, answer, connection, slot)
     }
 
@@ -72,15 +73,25 @@ extension Shard {
             if !isAllowed || !listener.allowsEmptyClientIdentifier { return .clientIdentifierNotValid }
         }
         if !listener.allowsAnonymous { return .notAuthorized }
-        if let limit = settings.connectionsMax, connectedClients >= limit { return .serverBusy }
-        if let limit = settings.sessionsMax, sessions.count >= limit, clients[connect.clientIdentifier] == nil {
-            return .quotaExceeded
-        }
         guard let will = connect.will else { return nil }
         if will.qos.rawValue > listener.qosMax { return .qosNotSupported }  // [5.0 MQTT-3.2.2-12]
         if will.retain, !settings.retainAvailable { return .retainNotSupported }  // [5.0 MQTT-3.2.2-13]
         let isNameable = will.topic.bytes.withUnsafeBytes { TopicFault.ofName($0) == nil }
         return isNameable ? nil : .topicNameInvalid
+    }
+
+    /// Takes the places that a client needs among all of the broker, or says why there are none. From here on it is let
+    /// in: whatever ends its connection or session gives them back.
+    private func takePlaces(_ client: MQTTString) -> ReasonCode? {
+        let session = clients[client]
+        // A second connection of a client takes the place of the first.
+        let isOnline = session.map { sessions.pointer($0).pointee.isOnline } ?? false
+        if !isOnline, !census.connections.enter(limit: settings.connectionsMax) { return .serverBusy }
+        if session == nil, !census.sessions.enter(limit: settings.sessionsMax) {
+            census.connections.leave()
+            return .quotaExceeded
+        }
+        return nil
     }
 
     private mutating func assignIdentifier(prefix: String) -> MQTTString {
@@ -131,7 +142,6 @@ extension Shard {
         }
         connectedClients += 1
         counters.clientsConnected &+= 1
-        counters.clientsMaximum = max(counters.clientsMaximum, connectedClients)
         scheduleKeepAlive(slot, connection)
 
         announceLimits(in: &answer, connect.version, listener)
@@ -158,7 +168,7 @@ extension Shard {
                 cancelWill(stored, connect)
                 return (stored, true)  // [5.0 MQTT-3.1.2-5] [3.1.1 MQTT-3.1.2-4]
             }
-            endSession(stored)  // [5.0 MQTT-3.1.2-4] [3.1.1 MQTT-3.1.2-6]
+            endSession(stored, keepingPlace: true)  // [5.0 MQTT-3.1.2-4] [3.1.1 MQTT-3.1.2-6]
         }
         let slot = sessions.insert(
             Session(
@@ -269,7 +279,7 @@ extension Shard {
                 continue
             }
             // [5.0 MQTT-3.3.1-1] [3.1.1 MQTT-3.3.1-1]
-            write(outgoing, identifier, duplicate: true, connection, slot, publisher: SlotTable<Connection>.none)
+            write(outgoing, identifier, duplicate: true, connection, slot, publisher: nil)
         }
     }
 }

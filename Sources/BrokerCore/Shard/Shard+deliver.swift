@@ -133,7 +133,7 @@ extension Shard {
             return discard(outgoing, slot)
         }
         guard outgoing.qos > 0 else {
-            write(outgoing, 0, duplicate: false, connection, connectionSlot, publisher: SlotTable<Connection>.none)
+            write(outgoing, 0, duplicate: false, connection, connectionSlot, publisher: nil)
             return discard(outgoing, slot)  // sent is done, and out of the log
         }
         let identifier = session.pointee.window.open(outgoing, awaiting: outgoing.qos == 1 ? .puback : .pubrec)
@@ -141,7 +141,7 @@ extension Shard {
             // The identifier is kept before the packet leaves: a crash may not give it to another message.
             return keepSent(outgoing, identifier, slot)
         }
-        write(outgoing, identifier, duplicate: false, connection, connectionSlot, publisher: SlotTable<Connection>.none)
+        write(outgoing, identifier, duplicate: false, connection, connectionSlot, publisher: nil)
     }
 
     /// Ends a message's way to this session: in the log too.
@@ -155,7 +155,7 @@ extension Shard {
     /// Encodes one packet for one receiver.
     mutating func write(
         _ outgoing: Outgoing, _ identifier: UInt16, duplicate: Bool, _ connection: UnsafeMutablePointer<Connection>,
-        _ slot: UInt32, publisher: UInt32
+        _ slot: UInt32, publisher: Origin?
     ) {
         let message = outgoing.message
         let parts = outgoing.parts

@@ -66,7 +66,8 @@ extension Shard {
 
     // MARK: Inside
 
-    /// Lets a connection go: its output is still written, nothing more is read.
+    /// Lets a connection go: its output is still written, nothing more is read. `keepingSession`: its client has come
+    /// back on another connection, which takes its place.
     mutating func close(_ slot: UInt32, _ cause: DisconnectCause, keepingSession: Bool = false) {
         let connection = connections.pointer(slot)
         guard connection.pointee.phase != .closing else { return }
@@ -89,6 +90,7 @@ extension Shard {
         guard hasSession else { return }
         connection.pointee.session = SlotTable<Session>.none
         connectedClients -= 1
+        if !keepingSession { census.connections.leave() }
         let session = sessions.pointer(sessionSlot)
         session.pointee.connection = SlotTable<Connection>.none
         session.pointee.details?.resends.removeAll()
@@ -107,8 +109,8 @@ extension Shard {
         }
     }
 
-    /// The session is over: subscriptions, queue and state go. §4.1
-    mutating func endSession(_ slot: UInt32) {
+    /// The session is over: subscriptions, queue and state go. §4.1 `keepingPlace`: another begins in its place.
+    mutating func endSession(_ slot: UInt32, keepingPlace: Bool = false) {
         let session = sessions.pointer(slot)
         precondition(!session.pointee.isOnline, "a session ends after its connection")
         if let will = session.pointee.details?.will {
@@ -125,6 +127,7 @@ extension Shard {
         if let queue = session.pointee.details?.storage?.queue { forgetSession(slot, queue) }
         clients.removeValue(forKey: session.pointee.clientIdentifier)
         sessions.remove(slot)
+        if !keepingPlace { census.sessions.leave() }
         redeliver(orphans)
     }
 

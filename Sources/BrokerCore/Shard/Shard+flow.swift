@@ -42,7 +42,7 @@ extension Shard {
 
     /// The output is over its limit. While the socket takes bytes, the next flush will see to it.
     @inline(never)
-    mutating func fill(_ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32, from publisher: UInt32) {
+    mutating func fill(_ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32, from publisher: Origin?) {
         guard !connection.pointee.isWritable, connection.pointee.flow != .stalled else { return }
         if connection.pointee.flow == .flowing {
             connection.pointee.flow = .blocked
@@ -60,24 +60,16 @@ extension Shard {
         _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32, _ dispatch: inout Dispatch
     ) -> Bool {
         if connection.pointee.flow == .blocked {
-            hold(dispatch.connection, for: connection)
-            // Each publisher may add what it was sending when it was paused; together they may not double the limit.
+            hold(origin(of: &dispatch), for: connection)
+            // Each publisher may add what it was sending when it was paused: together they may not double the limit. And
+            // what is on the way from neighbours comes before their publishers have heard.
             let bytes = connection.pointee.outputCount + connection.pointee.outputShared
-            if bytes < 2 * settings.outputBytesMax { return true }
+            let onTheWay = (neighbours.count - 1) * settings.neighbourBytesMax
+            if bytes < 2 * settings.outputBytesMax + onTheWay { return true }
         }
         counters.publishesDropped &+= 1
         extras(of: connection).droppedSinceStall &+= 1
         return false
-    }
-
-    /// Pauses a publisher until the reader flows, or stalls.
-    mutating func hold(_ publisher: UInt32, for reader: UnsafeMutablePointer<Connection>) {
-        guard publisher != SlotTable<Connection>.none, reader.pointee.flow == .blocked else { return }
-        let name = id(of: publisher)
-        let extras = extras(of: reader)
-        guard extras.waiters.last != name else { return }
-        extras.waiters.append(name)
-        pause(publisher)
     }
 
     /// A peer that asks and never reads the answers: its own reading is paused until its output drains.
@@ -117,14 +109,6 @@ extension Shard {
         guard connection.pointee.session != SlotTable<Session>.none else { return }
         let client = sessions.pointer(connection.pointee.session).pointee.clientIdentifier
         log(.notice, .readerStalled(client: client, milliseconds: settings.slowReaderWait))
-    }
-
-    /// Lets the publishers go on that waited for this reader.
-    mutating func releaseWaiters(of connection: UnsafeMutablePointer<Connection>) {
-        guard let extras = connection.pointee.extras, !extras.waiters.isEmpty else { return }
-        let waiters = extras.waiters
-        extras.waiters.removeAll()
-        for waiter in waiters where exists(waiter) { resume(waiter.slot) }
     }
 
     mutating func pause(_ slot: UInt32) {

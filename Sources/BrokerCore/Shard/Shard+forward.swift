@@ -123,7 +123,8 @@ extension Shard {
             guard delivery.identifier == 0 || connection.pointee.version != .v5, !connection.pointee.usesAliases,
                 !settings.logInterest.contains(.debug)
             else {
-                return write(outgoing, identifier, duplicate: false, connection, slot, publisher: dispatch.connection)
+                return write(
+                    outgoing, identifier, duplicate: false, connection, slot, publisher: origin(of: &dispatch))
             }
             send(delivery, identifier, connection, slot, &dispatch)
         } else {
@@ -134,7 +135,7 @@ extension Shard {
                     message: message, subscriptionIdentifier: delivery.identifier, qos: delivery.qos,
                     retain: delivery.retain, position: .start, group: delivery.group), delivery.session)
             // It waits for acknowledgements or for its reader: whoever fills it waits with it.
-            if connection.pointee.flow == .blocked { hold(dispatch.connection, for: connection) }
+            if connection.pointee.flow == .blocked { hold(origin(of: &dispatch), for: connection) }
         }
     }
 
@@ -164,7 +165,7 @@ extension Shard {
         counters.publishesSent &+= 1
         counters.payloadBytesSent &+= UInt64(payload)
         if connection.pointee.outputCount &+ connection.pointee.outputShared >= settings.outputBytesMax {
-            fill(connection, slot, from: dispatch.connection)
+            fill(connection, slot, from: origin(of: &dispatch))
         }
     }
 
@@ -190,7 +191,7 @@ extension Shard {
             counters.publishesDropped &+= 1
             return
         }
-        write(outgoing, 0, duplicate: false, connection, slot, publisher: dispatch.connection)
+        write(outgoing, 0, duplicate: false, connection, slot, publisher: origin(of: &dispatch))
     }
 
     /// One copy with several Subscription Identifiers: the message is this receiver's own.
@@ -204,6 +205,7 @@ extension Shard {
         own.message = Message.make(dispatch.parts, identifiers: scratch.bytes)
         own.session = dispatch.session
         own.connection = dispatch.connection
+        own.remote = dispatch.remote
         own.expirySeconds = dispatch.expirySeconds
         own.logged = -1
         // Where it waits, it waits with them: an absent client may come back with 5.0.

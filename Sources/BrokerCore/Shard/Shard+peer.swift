@@ -17,6 +17,17 @@ struct Neighbourhood {
     var interestCount = 0
     /// A neighbour's batch is being handled.
     var isRelaying = false
+    var ways: [Way]
+
+    /// What is on the way between this shard and one neighbour.
+    struct Way {
+        /// Bytes of messages said and, as far as we know, not taken there.
+        var bytes = 0
+        /// Publishers that wait until less is on the way.
+        var waiters = Waiters()
+        /// Bytes of messages taken from there that it has not been told of.
+        var taken = 0
+    }
 
     /// A token, and the neighbours whose batch of this tick carries it.
     struct Confirmation {
@@ -29,6 +40,7 @@ struct Neighbourhood {
         self.count = count
         self.key = key
         batches = Array(repeating: PeerBatch(), count: count)
+        ways = Array(repeating: Way(), count: count)
     }
 
     var isAlone: Bool { count == 1 }
@@ -48,11 +60,13 @@ struct Neighbourhood {
     mutating func say(_ event: PeerEvent, to shard: Int) { batches[shard].events.append(event) }
 
     /// Puts a message into a neighbour's batch.
-    mutating func pack(_ parts: MessageParts, for shard: Int) -> PeerMessage {
+    mutating func pack(_ parts: MessageParts, for shard: Int, from origin: Origin?) -> PeerMessage {
         let message = PeerMessage(
             offset: batches[shard].bytes.count, topicLength: parts.topic.count,
             propertiesLength: parts.properties.count, payloadLength: parts.payload.count, qos: parts.qos,
-            retain: parts.retain, expiresAt: parts.expiresAt, publisher: parts.publisher)
+            retain: parts.retain, expiresAt: parts.expiresAt, publisher: parts.publisher, origin: origin)
+        batches[shard].wayBytes += message.wayBytes
+        ways[shard].bytes += message.wayBytes
         batches[shard].bytes.append(contentsOf: parts.topic)
         batches[shard].bytes.append(contentsOf: parts.properties)
         batches[shard].bytes.append(contentsOf: parts.payload)
@@ -111,7 +125,7 @@ extension Shard {
 
     /// A message for a neighbour's subscribers.
     mutating func forward(to shard: Int, _ dispatch: inout Dispatch) {
-        let message = neighbours.pack(dispatch.parts, for: shard)
+        let message = pack(dispatch.parts, for: shard, from: origin(of: &dispatch))
         neighbours.say(.publish(message), to: shard)
         dispatch.receivers &+= 1
         if dispatch.parts.qos > 0 { confirm(by: shard, &dispatch) }
@@ -173,6 +187,7 @@ extension Shard {
         neighbours.isRelaying = true
         for event in batch.events { handle(event, batch, from: shard) }
         neighbours.isRelaying = false
+        tellTaken(batch, to: shard)
         // Kept when everything that the batch set off is kept: in storage, and with other neighbours.
         if let token = batch.confirm {
             confirm(token, to: shard, after: [storage.openBatch, neighbours.relayed.token])
@@ -202,12 +217,13 @@ extension Shard {
             withParts(message, batch) { shard, parts in
                 var dispatch = Dispatch(parts: parts)
                 dispatch.isFromNeighbour = true
+                dispatch.remote = message.origin
                 dispatch.expirySeconds = shard.remainingSeconds(parts.expiresAt)
                 guard let plan = try? shard.plan(for: parts.topic) else { return }  // checked where it came in
                 shard.forward(plan, &dispatch)
             }
         case .retain(let message):
-            withParts(message, batch) { shard, parts in shard.orderRetained(parts) }
+            withParts(message, batch) { shard, parts in shard.orderRetained(parts, from: message.origin) }
         case .retained(let message):
             withParts(message, batch) { shard, parts in shard.applyRetained(parts) }
         case .kept(let token, let failure):
@@ -222,10 +238,13 @@ extension Shard {
             setPresence(group, PeerMember(shard: shard, session: session, generation: generation), isOnline)
         case .hand(let session, let generation, let message, let group, let options, let identifier):
             withParts(message, batch) { here, parts in
-                here.take(parts, session, generation, group, options, identifier)
+                here.take(parts, from: message.origin, session, generation, group, options, identifier)
             }
         case .orphan(let group, let message):
             withParts(message, batch) { shard, parts in shard.redispatch(parts, group) }
+        case .hold(let id): if exists(id) { pause(id.slot) }
+        case .letGo(let id): if exists(id) { resume(id.slot) }
+        case .taken(let bytes): hearTaken(bytes, by: shard)
         }
     }
 

@@ -158,6 +158,14 @@ extension Shard {
             log(.debug, .received(.pingreq, client: client, identifier: 0, reason: 0))
             log(.debug, .sending(.pingresp, client: client, identifier: 0, reason: 0))
         }
+        // Behind answers that wait: clients expect theirs in the order of asking.
+        if connection.pointee.hasWaitingReplies {
+            return queueReply(.init(type: .pingresp, identifier: 0, reason: .success), connection, slot)
+        }
+        sendPingresp(connection, slot)
+    }
+
+    mutating func sendPingresp(_ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32) {
         let at = outbox.room(2, connection, slot)  // [5.0 MQTT-3.12.4-1] [3.1.1 MQTT-3.12.4-1]
         at.storeBytes(of: 0xD0, as: UInt8.self)
         at.storeBytes(of: 0, toByteOffset: 1, as: UInt8.self)

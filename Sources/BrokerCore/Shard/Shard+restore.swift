@@ -46,6 +46,7 @@ extension Shard {
         self.now = now
         let record = restored.record
         guard clients[record.clientIdentifier] == nil else { return }
+        _ = census.sessions.enter(limit: nil)  // it is there, whatever the limit says now
         let slot = sessions.insert(
             Session(
                 clientIdentifier: record.clientIdentifier, clientKey: clientKey(record.clientIdentifier),

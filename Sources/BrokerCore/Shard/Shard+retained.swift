@@ -53,18 +53,18 @@ extension Shard {
     private mutating func sendRetained(_ dispatch: inout Dispatch) {
         let home = neighbours.home(dispatch.parts.topic)
         guard home != index else {
-            orderRetained(dispatch.parts)
+            orderRetained(dispatch.parts, from: origin(of: &dispatch))
             if dispatch.parts.qos > 0 { dispatch.confirmation = confirmation(by: others) }
             dispatch.waitsForStorage = true
             return
         }
-        let message = neighbours.pack(dispatch.parts, for: home)
+        let message = pack(dispatch.parts, for: home, from: origin(of: &dispatch))
         neighbours.say(.retain(message), to: home)
         if dispatch.parts.qos > 0 { confirm(by: home, &dispatch) }
     }
 
     /// This shard orders the topic: its own copy, storage, and everybody else's copy.
-    mutating func orderRetained(_ parts: MessageParts) {
+    mutating func orderRetained(_ parts: MessageParts, from publisher: Origin?) {
         applyRetained(parts)
         if parts.payload.count > 0 {
             var dispatch = Dispatch(parts: parts)
@@ -73,7 +73,7 @@ extension Shard {
             storage.removeRetained([UInt8](parts.topic))
         }
         for shard in 0..<neighbours.count where shard != index {
-            let message = neighbours.pack(parts, for: shard)
+            let message = pack(parts, for: shard, from: publisher)
             neighbours.say(.retained(message), to: shard)
         }
         if parts.qos > 0 { _ = confirmation(by: others) }

@@ -111,13 +111,14 @@ extension Shard {
 
     /// A message that the group's shard hands to this member.
     mutating func take(
-        _ parts: MessageParts, _ slot: UInt32, _ generation: UInt32, _ group: MQTTString, _ options: DeliveryOptions,
-        _ identifier: UInt32
+        _ parts: MessageParts, from publisher: Origin?, _ slot: UInt32, _ generation: UInt32, _ group: MQTTString,
+        _ options: DeliveryOptions, _ identifier: UInt32
     ) {
         guard isSession(slot, generation),
             let membership = sessions.pointer(slot).pointee.shared.first(where: { $0.group == group })
         else { return giveBack(parts, group) }
         var dispatch = Dispatch(parts: parts)
+        dispatch.remote = publisher
         dispatch.expirySeconds = remainingSeconds(parts.expiresAt)
         deliver(
             Delivery(
@@ -130,7 +131,7 @@ extension Shard {
     private mutating func giveBack(_ parts: MessageParts, _ group: MQTTString) {
         let home = home(of: group)
         if home == index { return redispatch(parts, group) }
-        let message = neighbours.pack(parts, for: home)
+        let message = pack(parts, for: home, from: nil)
         neighbours.say(.orphan(group: group, message), to: home)
     }
 
@@ -208,7 +209,7 @@ extension Shard {
         let member = group.pointee.members[index]
         dispatch.receivers &+= 1
         guard member.name.shard == self.index else {
-            let message = neighbours.pack(dispatch.parts, for: member.name.shard)
+            let message = pack(dispatch.parts, for: member.name.shard, from: origin(of: &dispatch))
             neighbours.say(
                 .hand(
                     session: member.name.session, generation: member.name.generation, message,

@@ -62,7 +62,7 @@ extension Shard {
             let connection = connections.pointer(session.pointee.connection)
             write(
                 outgoing, identifier, duplicate: false, connection, session.pointee.connection,
-                publisher: SlotTable<Connection>.none)
+                publisher: nil)
         case .pubrel(let slot, let generation, let attachment, let identifier):
             guard failure == nil, isAttached(slot, generation, attachment) else { return }
             let connection = sessions.pointer(slot).pointee.connection

@@ -25,8 +25,10 @@ package struct Shard: ~Copyable {
     let clientKeySeed: UInt64
     /// Grows with every connection and session, so that a slot used again is not mistaken.
     var generation: UInt32 = 0
-    /// Clients that are connected, for the limit.
+    /// Clients that are connected.
     var connectedClients = 0
+    /// The same, and sessions, for all shards of the broker.
+    package let census: Census
     /// Memberships of sessions here in shared subscriptions, wherever the groups are kept.
     var sharedMemberships = 0
 
@@ -58,11 +60,13 @@ package struct Shard: ~Copyable {
     ///   - index: its number among its neighbours, from 0.
     ///   - count: how many shards there are, itself included.
     ///   - homeKey: the same for all of them: decides which shard keeps what.
+    ///   - census: the same for all of them: counts what is limited for the whole broker.
     ///   - seed: chance, for hash keys and client identifiers.
     package init(
-        index: Int = 0, count: Int = 1, homeKey: UInt64 = 0, settings: ShardSettings, listeners: [ListenerSettings],
-        seed: UInt64
+        index: Int = 0, count: Int = 1, homeKey: UInt64 = 0, census: Census = Census(), settings: ShardSettings,
+        listeners: [ListenerSettings], seed: UInt64
     ) {
+        self.census = census
         neighbours = Neighbourhood(index: index, count: count, key: homeKey)
         self.settings = settings
         self.listeners = listeners
@@ -140,6 +144,8 @@ extension Shard {
     package var status: ShardStatus {
         var status = ShardStatus()
         status.counters = counters
+        // Counted together; said once.
+        status.counters.clientsMaximum = index == 0 ? census.connections.peak : 0
         status.connections = connections.count
         status.clientsConnected = connectedClients
         status.sessions = sessions.count
@@ -170,7 +176,7 @@ package struct Counters: Equatable, Sendable {
     package var connectionsAccepted: UInt64 = 0
     package var clientsConnected: UInt64 = 0
     package var sessionsExpired: UInt64 = 0
-    /// The most clients connected at once.
+    /// The most clients connected at once, of all shards; only shard 0 says it.
     package var clientsMaximum: Int = 0
 
     package init() {}

@@ -6,6 +6,8 @@ import NIOCore
 class ConnectionEnd {
     /// How long output may still be written after the end was decided.
     static let closeGrace = TimeAmount.seconds(2)
+    /// A fixed header is no longer than this: §2.1.
+    static let headerBytesMax = 5
 
     /// The loop of its shard.
     let loop: ShardLoop
@@ -32,13 +34,23 @@ class ConnectionEnd {
         guard var kept = rest else { return take(bytes) }
         rest = nil
         var bytes = bytes
+        if isPaused {
+            kept.writeBuffer(&bytes)
+            rest = kept
+            return
+        }
+        let hadHeader = kept.readableBytes >= ConnectionEnd.headerBytesMax
         // Only the packet that was cut is put together; the rest is parsed where it lies.
         while bytes.readableBytes > 0 {
             let missing = kept.withUnsafeReadableBytes { Shard.missingBytes(of: $0) }
             guard missing > 0, var piece = bytes.readSlice(length: min(missing, bytes.readableBytes)) else { break }
             kept.writeBuffer(&piece)
         }
-        if isPaused { kept.writeBuffer(&bytes) }
+        // Its header has been looked at, and it is still not whole: it grows where it lies.
+        if hadHeader, bytes.readableBytes == 0, kept.withUnsafeReadableBytes({ Shard.missingBytes(of: $0) }) > 0 {
+            rest = kept
+            return
+        }
         take(kept)
         guard bytes.readableBytes > 0, !isClosing else { return }
         if var left = rest {

@@ -45,9 +45,7 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
         switch route {
         case .here: receive(bytes)
         case .relay(let key, let mailbox): relay(bytes, key, mailbox)
-        case .undecided(var start):
-            start.writeImmutableBuffer(bytes)
-            decide(start)
+        case .undecided: decide(bytes)
         }
         loop.giveReceiveBuffer(bytes)
     }
@@ -84,11 +82,17 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
 
     // MARK: Whose it is
 
-    /// CONNECT names the client, the client names the shard.
-    private func decide(_ start: ByteBuffer) {
+    /// CONNECT names the client, the client names the shard. What has come of it lies in one buffer, which grows by
+    /// doubling and no further than the largest packet allowed: a header that asks for more is decided at once.
+    private func decide(_ bytes: ByteBuffer) {
+        guard case .undecided(var start) = route else { return }
+        route = .undecided(ByteBuffer())  // nobody else holds the buffer now: it grows in place
+        let isFirst = start.readableBytes == 0
+        if isFirst { start = bytes } else { start.writeImmutableBuffer(bytes) }
         switch start.withUnsafeReadableBytes({ loop.home(ofConnection: $0) }) {
         case .unknown:
-            route = .undecided(copy(start))
+            // The receive buffer is everybody's.
+            route = .undecided(isFirst ? copy(bytes) : start)
         case .shard(let home) where home != loop.index:
             let key = loop.newRelay(for: self)
             let mailbox = loop.mailbox(of: home)

@@ -49,7 +49,10 @@ import Testing
     func noFailureCode(filter: String) throws {
         let client = try RawClient.connected(to: .shared(), version: 3)
         client.send(Wire.subscribe(id: 1, [("ok", 1), (filter, 2)]) + Wire.pingreq)
-        guard let suback = try client.next(), suback.kind == .suback else { return try client.expectClosed() }
+        // `#` may bring other tests' messages, before SUBACK too.
+        var answer = try client.next()
+        while answer?.kind == .publish { answer = try client.next() }
+        guard let suback = answer, suback.kind == .suback else { return try client.expectClosed() }
         #expect(suback.packetID == 1 && suback.reasonCodes.count == 2 && suback.reasonCodes.allSatisfy { $0 <= 2 })
     }
 
