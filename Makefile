@@ -15,7 +15,7 @@ define script
 scripts/$(1) $(2)
 endef
 
-.PHONY: help run build test test-unit interoperability conformance simulate fuzz fuzz-smoke mutants mutants-smoke \
+.PHONY: help run build test test-unit interoperability conformance conformance-loops simulate fuzz fuzz-smoke mutants mutants-smoke \
 	bench format lint clean setup setup-test
 
 help: ## This list
@@ -45,6 +45,9 @@ interoperability: setup-test ## Real clients against the built broker (ARGS are 
 
 conformance: setup-test ## The standard's rules, against Martlet and against mosquitto 2.0.11
 	$(call script,conformance,$(ARGS))
+
+conformance-loops: setup-test ## The same against Martlet on three event loops
+	$(call script,conformance,--loops 3 martlet)
 
 simulate: setup ## Many shards and clients from a seed (ARGS="--seed 7 --steps 100000")
 	$(call script,simulate,$(ARGS))

@@ -114,7 +114,7 @@ package struct Deadline {
     }
 
     /// True when `descriptor` can be read, or written, or has ended before the deadline.
-    func wait(for descriptor: Int32, toWrite: Bool = false) -> Bool {
+    package func wait(for descriptor: Int32, toWrite: Bool = false) -> Bool {
         var item = pollfd(fd: descriptor, events: Int16(toWrite ? POLLOUT : POLLIN), revents: 0)
         while true {
             let result = poll(&item, 1, Int32(millisecondsLeft))

@@ -54,7 +54,7 @@ package struct ShardSettings: Sendable {
     /// Unsent bytes a connection may hold before its publishers are paused: `output_buffer_bytes`.
     package var outputBytesMax = 1 << 20
     /// Bytes of messages that may be on the way from one shard to another before their publishers are paused.
-    package var neighbourBytesMax = 1 << 20
+    package var neighbourBytesMax = 1 << 18
     /// Topics whose receivers are remembered: `route_cache_entries`.
     package var routeCacheEntries = 262_144
 

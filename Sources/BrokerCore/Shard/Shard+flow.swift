@@ -54,6 +54,9 @@ extension Shard {
         hold(publisher, for: connection)
     }
 
+    /// What neighbours may add to a reader's output beyond what its own shard's publishers may: four ways' worth each.
+    private var neighboursBytesMax: Int { (neighbours.count - 1) * 4 * settings.neighbourBytesMax }
+
     /// Whether a reader that is not flowing gets one more QoS 0 message; if not, it is counted.
     @inline(never)
     mutating func admits(
@@ -61,11 +64,10 @@ extension Shard {
     ) -> Bool {
         if connection.pointee.flow == .blocked {
             hold(origin(of: &dispatch), for: connection)
-            // Each publisher may add what it was sending when it was paused: together they may not double the limit. And
-            // what is on the way from neighbours comes before their publishers have heard.
+            // Each publisher may add what it was sending when it was paused: together they may not double the limit. A
+            // neighbour's publishers fill the way here, perhaps one after another, before each has heard.
             let bytes = connection.pointee.outputCount + connection.pointee.outputShared
-            let onTheWay = (neighbours.count - 1) * settings.neighbourBytesMax
-            if bytes < 2 * settings.outputBytesMax + onTheWay { return true }
+            if bytes < 2 * settings.outputBytesMax + neighboursBytesMax { return true }
         }
         counters.publishesDropped &+= 1
         extras(of: connection).droppedSinceStall &+= 1

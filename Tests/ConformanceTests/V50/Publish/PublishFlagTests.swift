@@ -13,7 +13,7 @@ import Testing
         for number in 1...3 { try publisher.publish(topic, "\(number)", qos: qos) }
         let first = try (1...3).map { _ in try client.expect(.publish) }
         #expect(first.allSatisfy { !$0.dup })
-        client.close()
+        try client.disconnect()
         // This one was never sent before, so it is no resend.
         try publisher.publish(topic, "4", qos: qos)
         let back = try RawClient.v5(broker, id: id, clean: false)
