@@ -90,7 +90,8 @@ let package = Package(
         // Windows, identifiers and aliases against models of a few lines.
         .testTarget(name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol"], swiftSettings: house),
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.
-        .testTarget(name: "BrokerServerTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),
+        .testTarget(
+            name: "BrokerServerTests", dependencies: ["MQTTTestKit", "BrokerServer", "martlet"], swiftSettings: house),
         // The house rules, held against this checkout by a machine.
         .testTarget(name: "TidyTests", swiftSettings: house),
     ],

@@ -9,7 +9,7 @@ struct Outbox: ~Copyable {
     /// All pooled runs together.
     static let poolBytesMax = 8 << 20
     /// A run that reached this is written without waiting for the tick's end, while it is still in the cache.
-    static let earlyFlushBytes = 49_152
+    static let earlyFlushBytes = 114_688
     /// Receiving stops for a flush when the runs together reach this.
     static let totalBytesMax = 32 << 20
 

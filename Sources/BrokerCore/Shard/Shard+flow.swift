@@ -159,6 +159,9 @@ extension Shard {
 
     /// Somebody has something to write.
     package var hasOutput: Bool { !outbox.dirty.isEmpty }
+    /// All that waits to be written, and how many connections it is for.
+    package var waitingBytes: Int { outbox.bytes }
+    package var waitingConnections: Int { outbox.dirty.count }
     /// Somebody has so much to write that it should not wait for the tick's end.
     package var hasFull: Bool { !outbox.full.isEmpty }
 

@@ -5,7 +5,7 @@ import NIOCore
 /// (Rule 2 of the hot path.)
 struct ReceiveBuffers: RecvByteBufferAllocator {
     /// Bytes one read takes at most.
-    static let readBytesMax = 131_072
+    static let readBytesMax = 262_144
     /// NIO keeps a connection's first buffer for its next read; this is all it gets to keep.
     static let parkedBytes = 128
 

@@ -6,7 +6,8 @@ import NIOCore
 /// A shard on its event loop: the only place where the two meet. Everything here happens on `eventLoop`; others reach it
 /// through `NIOLoopBound`. It owns the shard, the handlers by slot, the receive buffer and the tick.
 ///
-/// A tick is: packets of this turn of the loop are received, then everyone who got output is flushed once.
+/// A tick is: packets of this turn of the loop are received, then everyone who got output is flushed once, or sooner or
+/// later, as `FlushPace` says.
 final class ShardLoop {
     let eventLoop: any EventLoop
     let allocator = ByteBufferAllocator()
@@ -32,6 +33,9 @@ final class ShardLoop {
     private var sharedPayloads: [UInt: ByteBuffer] = [:]
     private var isTickScheduled = false
     private var isFlushing = false
+    private var pace = FlushPace()
+    /// The end of a linger is scheduled.
+    private var isLingerScheduled = false
     /// When the next `advance` is scheduled, in the shard's milliseconds.
     private var wakesAt = Int64.max
 
@@ -78,18 +82,21 @@ final class ShardLoop {
             let (taken, receipt) = shard.receive(
                 UnsafeRawBufferPointer(rebasing: bytes[consumed...]), on: handler.id, at: clock.now())
             consumed += taken
+            pace.received(taken)
             settle()
             guard receipt == .wantsFlush, !isFlushing else { return consumed }
-            if shard.hasFull { readComplete() } else { flushAll() }
+            if shard.hasFull { flushFull() } else { flushAll() }
         }
     }
 
-    /// One read is over: whoever has much to write is written to now, the others at the tick's end.
+    /// One read is over: whoever has much to write is written to now, the others now or at the tick's end.
     func readComplete() {
-        guard shard.hasFull else { return }
-        let full = shard.takeFull()
-        for slot in full { flush(slot) }
-        forgetShared()
+        guard shard.hasOutput else { return }
+        if pace.writesAfterRead(waiting) {
+            flushAll()
+        } else if shard.hasFull {
+            flushFull()
+        }
         settle()
     }
 
@@ -115,7 +122,7 @@ final class ShardLoop {
         while shard.hasEffects {
             for effect in shard.takeEffects() { perform(effect) }
         }
-        if !isTickScheduled, shard.hasOutput || shard.hasBatch { scheduleTick() }
+        if !isTickScheduled, shard.hasBatch || (shard.hasOutput && !pace.isLingering) { scheduleTick() }
         if let deadline = shard.nextDeadline, deadline < wakesAt { wake(at: deadline) }
     }
 
@@ -127,7 +134,24 @@ final class ShardLoop {
     private func tick() {
         isTickScheduled = false
         if shard.hasBatch { shard.endTick(at: clock.now()) }
-        flushAll()
+        if pace.writesAfterTurn(waiting) { flushAll() } else { linger() }
+    }
+
+    private var waiting: FlushPace.Waiting {
+        FlushPace.Waiting(bytes: shard.waitingBytes, connections: shard.waitingConnections)
+    }
+
+    /// Lets output gather beyond its turn.
+    private func linger() {
+        guard !isLingerScheduled else { return settle() }
+        isLingerScheduled = true
+        eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: .microseconds(FlushPace.lingerMicroseconds)) {
+            self.isLingerScheduled = false
+            guard self.pace.isLingering else { return }
+            self.pace.lingerEnded()
+            self.flushAll()
+        }
+        settle()
     }
 
     private func wake(at moment: Int64) {
@@ -182,6 +206,12 @@ final class ShardLoop {
         shard.recycle(dirty)
         forgetShared()
         isFlushing = false
+        settle()
+    }
+
+    private func flushFull() {
+        for slot in shard.takeFull() { flush(slot) }
+        forgetShared()
         settle()
     }
 
