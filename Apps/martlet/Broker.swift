@@ -58,7 +58,9 @@ struct BrokerCommand: AsyncParsableCommand {
             var configuration = BrokerConfiguration.embeddedDefaults
             var warnings: [Diagnostic] = []
             if let configFile { (configuration, warnings) = try BrokerConfiguration.load(file: configFile) }
-            let overrides = try CommandLineOverrides(ports: ports, isVerbose: isVerbose, isQuiet: isQuiet)
+            let overrides = try CommandLineOverrides(
+                ports: ports, isVerbose: isVerbose, isQuiet: isQuiet,
+                persistenceLocation: getenv("MOSQUITTO_PERSISTENCE_LOCATION").map { String(cString: $0) })
             warnings += configuration.apply(overrides)
             return (configuration, warnings)
         } catch {

@@ -1,4 +1,4 @@
-/// What `-p`, `-v` and `-q` say. `-c` is `BrokerConfiguration.load(file:)`.
+/// What `-p`, `-v`, `-q` and the environment say. `-c` is `BrokerConfiguration.load(file:)`.
 package struct CommandLineOverrides: Sendable, Equatable {
     /// Ports of loopback listeners, each once, in the order given.
     package let ports: [Int]
@@ -6,9 +6,13 @@ package struct CommandLineOverrides: Sendable, Equatable {
     package let isVerbose: Bool
     /// Log nothing; beats `isVerbose`.
     package let isQuiet: Bool
+    /// The environment's `MOSQUITTO_PERSISTENCE_LOCATION`; goes before the file's `persistence_location`.
+    package let persistenceLocation: String?
 
     /// Throws for a port outside 1…65535 and for more than 10 of them.
-    package init(ports: [Int] = [], isVerbose: Bool = false, isQuiet: Bool = false) throws(ConfigurationError) {
+    package init(
+        ports: [Int] = [], isVerbose: Bool = false, isQuiet: Bool = false, persistenceLocation: String? = nil
+    ) throws(ConfigurationError) {
         guard ports.count <= Limit.commandLinePortsMax else {
             throw Self.refusal(
                 "-p may be given at most \(Limit.commandLinePortsMax) times; write more listeners into a file")
@@ -23,6 +27,7 @@ package struct CommandLineOverrides: Sendable, Equatable {
         self.ports = distinct
         self.isVerbose = isVerbose
         self.isQuiet = isQuiet
+        self.persistenceLocation = persistenceLocation
     }
 
     static let place = "command line"
@@ -40,6 +45,7 @@ extension BrokerConfiguration {
         } else if overrides.isVerbose {
             log.types = .all
         }
+        if let persistenceLocation = overrides.persistenceLocation { persistence.location = persistenceLocation }
         guard !overrides.ports.isEmpty else { return [] }
         guard isLocalOnly, let template = listeners.first else {
             return [

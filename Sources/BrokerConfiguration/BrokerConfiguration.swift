@@ -98,16 +98,29 @@ package struct BrokerConfiguration: Sendable, Equatable {
     }
 }
 
-/// What the file says about storage. Kept for the durable engine; today every engine is in memory.
+/// What the file says about storage.
 package struct PersistenceConfiguration: Sendable, Equatable {
-    /// Default false. mosquitto: `persistence`, `retained_persistence`.
+    /// When a message counts as kept.
+    package enum Durability: Sendable, Equatable {
+        /// When the disk has it.
+        case sync
+        /// When the operating system has it: survives the end of the process, not of the machine.
+        case os
+        /// As `os`, and the disk is told every so many seconds, 1…3600.
+        case interval(seconds: Int)
+    }
+
+    /// Default false. mosquitto: `persistence`, `retained_persistence`, or a line for its SQLite plugin.
     package var isOn = false
     /// Folder. Default `nil`: the current one. mosquitto: `persistence_location`.
     package var location: String?
-    /// File name inside the folder. Default `mosquitto.db`. mosquitto: `persistence_file`.
+    /// mosquitto's own file in that folder, imported once. Default `mosquitto.db`. mosquitto: `persistence_file`.
     package var file = "mosquitto.db"
-    /// Seconds, or changes where `autosaveCountsChanges`; `nil` saves only at the end. Default 1800. mosquitto: `autosave_interval`.
+    /// Default `sync`. Ours: `durability`.
+    package var durability = Durability.sync
+    /// Seconds, or changes where `autosaveCountsChanges`; `nil` saves only at the end. Default 1800. Read, not needed.
+    /// mosquitto: `autosave_interval`.
     package var autosaveInterval: Int? = 1800
-    /// Default false. mosquitto: `autosave_on_changes`.
+    /// Default false. Read, not needed. mosquitto: `autosave_on_changes`.
     package var autosaveCountsChanges = false
 }

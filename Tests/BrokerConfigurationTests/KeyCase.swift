@@ -55,7 +55,7 @@ private let noInt = ["2147483648", "-2147483649", "0x80000000"]
 private let listener = "listener 1\n"
 
 extension KeyCase {
-    static let all: [KeyCase] = listeners + limits + messages + log + process + martlet
+    static let all: [KeyCase] = listeners + limits + messages + log + persistence + process + martlet
 
     private static let listeners: [KeyCase] = [
         KeyCase(
@@ -187,6 +187,12 @@ extension KeyCase {
         ),
         .text("pid_file", defaultsTo: nil) { $0.pidFile },
         .text("user", defaultsTo: nil) { $0.user },
+    ]
+
+    /// The line of mosquitto's SQLite plugin.
+    private static let sqlite = "plugin /usr/lib/mosquitto_persist_sqlite.so\n"
+
+    private static let persistence: [KeyCase] = [
         .flag("persistence", defaultsTo: false) { $0.persistence.isOn },
         .text("persistence_location", defaultsTo: nil) { $0.persistence.location },
         .text("persistence_file", defaultsTo: "mosquitto.db") { $0.persistence.file },
@@ -194,7 +200,34 @@ extension KeyCase {
             $0.persistence.autosaveInterval
         },
         .flag("autosave_on_changes", defaultsTo: false) { $0.persistence.autosaveCountsChanges },
+        KeyCase(
+            key: "durability", valid: ["sync", "os # text", "interval 3600", "interval 2 # text"],
+            invalid: ["", "SYNC", "interval", "interval 0", "interval 3601", "interval x", "5"],
+            before: { $0.persistence.durability == .sync },
+            after: { $0.persistence.durability == .interval(seconds: 2) }),
+        plugin("plugin"),
+        plugin("global_plugin"),
+        KeyCase(
+            key: "plugin_opt_db_file", above: sqlite, valid: ["x.db", "/x.db", "/a folder/mosquitto.sqlite3"],
+            invalid: ["", "a\tb"], before: { $0.persistence.location == nil },
+            after: { $0.persistence.location == "/a folder" }),
+        KeyCase(
+            key: "plugin_opt_flush_period", above: sqlite, valid: ["0", "5 # text"], invalid: ["", "-1", "x"],
+            before: { _ in true }, after: { $0.persistence.durability == .sync }),
+        KeyCase(
+            key: "plugin_opt_sync", above: sqlite, valid: ["off", "normal", "full", "extra # text"],
+            invalid: ["", "FULL", "1"], before: { _ in true }, after: { $0.persistence.durability == .sync }),
+        KeyCase(
+            key: "plugin_opt_page_size", above: sqlite, valid: ["4096"], invalid: ["", "-1", "x"],
+            before: { _ in true }, after: { _ in true }),
     ]
+
+    private static func plugin(_ key: String) -> KeyCase {
+        KeyCase(
+            key: key, valid: ["/usr/lib/mosquitto_persist_sqlite.so", "persist-sqlite.so"],
+            invalid: ["", "/usr/lib/mosquitto_dynamic_security.so", "/persist_sqlite/other.so"],
+            before: { !$0.persistence.isOn }, after: { $0.persistence.isOn })
+    }
 
     private static let martlet: [KeyCase] = [
         .integer("event_loops", ["256", "2", "0"], is: nil, defaultsTo: 1, invalid: ["-1", "257"]) {

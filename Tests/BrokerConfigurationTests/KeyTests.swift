@@ -45,7 +45,8 @@ struct KeyTests {
         case "listener":
             #expect(problems(twice).first?.message.contains("two listeners want port 1884 on ::1") == true)
         case "port", "log_dest", "log_type", "include_dir", "retry_interval", "per_listener_settings",
-            "persistent_client_expiration":
+            "persistent_client_expiration", "durability", "plugin", "global_plugin", "plugin_opt_db_file",
+            "plugin_opt_flush_period", "plugin_opt_sync", "plugin_opt_page_size":
             _ = try parsed(twice)
         default:
             #expect(
@@ -62,6 +63,33 @@ struct KeyTests {
         let warnings = try remarks("\(key.name) \(value)\n").filter { $0.severity == .warning }
         #expect(warnings.map(\.message) == ["'\(key.name)' has no effect: \(reason)"])
         #expect(warnings.first?.line == 1)
+    }
+
+    @Test("what Martlet does in any case is noted", arguments: ConfigurationKey.all)
+    func surpassed(_ key: ConfigurationKey) throws {
+        guard case .surpassed(let reason) = key.standing, let one = KeyCase.all.first(where: { $0.key == key.name }),
+            let value = one.valid.last
+        else { return }
+        let notes = try remarks("\(one.above)\(key.name) \(value)\n")
+        #expect(notes.last?.message == "'\(key.name)': \(reason)")
+        #expect(notes.allSatisfy { $0.severity == .note })
+    }
+
+    @Test("options of a plugin need its line above them; other plugins are refused by name")
+    func plugins() {
+        #expect(problems("plugin_opt_db_file /x\n").first?.message.contains("needs a line above it") == true)
+        let other = problems("plugin /usr/lib/mosquitto_other.so\nplugin_opt_sync full\n")
+        #expect(other.map(\.line) == [1, 2])
+        #expect(other.first?.message.contains("mosquitto_other.so: is known to mosquitto, not yet honoured") == true)
+    }
+
+    @Test("the environment's folder goes before the file's")
+    func environment() throws {
+        var configuration = try parsed("persistence_location /file\n")
+        _ = configuration.apply(try CommandLineOverrides(persistenceLocation: "/environment"))
+        #expect(configuration.persistence.location == "/environment")
+        _ = configuration.apply(try CommandLineOverrides())
+        #expect(configuration.persistence.location == "/environment")
     }
 
     @Test("persistence false and memory_limit 0 are nothing to warn about")

@@ -1,8 +1,5 @@
-/// The rows about the process and its storage, and the keys that are Martlet's own.
+/// The rows about the process, and the keys that are Martlet's own.
 extension ConfigurationKey {
-    private static let inMemory = Standing.ignored(
-        "this version keeps sessions, queues and retained messages in memory; they are gone when the broker stops")
-
     static let processRows: [ConfigurationKey] = [
         .statement(
             "include_dir", .process, value: "FOLDER", default: "none",
@@ -18,26 +15,6 @@ extension ConfigurationKey {
             standing: .ignored(
                 "Martlet stays the user that starts it; choose that one, for instance with systemd's `User`"),
             into: .broker { $0.user = $1 }),
-        .flag(
-            "persistence", aliases: ["retained_persistence"], .process, default: "`false`",
-            "Whether sessions, queues and retained messages are kept on disk.", standing: inMemory,
-            into: .broker { $0.persistence.isOn = $1 }),
-        .text(
-            "persistence_location", .process, value: "FOLDER", default: "the current folder", "Where they are kept.",
-            standing: inMemory,
-            into: .broker { $0.persistence.location = $1 }),
-        .text(
-            "persistence_file", .process, value: "NAME", default: "`mosquitto.db`", "Under which name.",
-            standing: inMemory,
-            into: .broker { $0.persistence.file = $1 }),
-        .integer(
-            "autosave_interval", .process, .cInt, value: "seconds; 0 or less: only at the end", default: "1800",
-            "How often they are saved.", standing: inMemory,
-            into: .broker { $0.persistence.autosaveInterval = limit($1) }),
-        .flag(
-            "autosave_on_changes", .process, default: "`false`",
-            "`autosave_interval` counts changes instead of seconds.", standing: inMemory,
-            into: .broker { $0.persistence.autosaveCountsChanges = $1 }),
     ]
 
     /// Keys mosquitto does not know: a file with one of them is Martlet's alone.

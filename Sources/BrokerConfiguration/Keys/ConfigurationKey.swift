@@ -1,7 +1,7 @@
 /// One row of the table of everything that may begin a line: the single place from which the reader, its error messages and
 /// the operators' guide know a key. A new key is a new row.
 ///
-/// Rows: `ConfigurationKey+listeners`, `+limits`, `+log`, `+process`; what mosquitto knows and we do
+/// Rows: `ConfigurationKey+listeners`, `+limits`, `+log`, `+persistence`, `+process`; what mosquitto knows and we do
 /// not yet: `FutureKey`.
 package struct ConfigurationKey: Sendable, CustomStringConvertible {
     package let name: String
@@ -25,7 +25,8 @@ package struct ConfigurationKey: Sendable, CustomStringConvertible {
         case limits = "Limits"
         case messages = "Messages"
         case log = "The log"
-        case process = "The process and its storage"
+        case persistence = "What outlives the process"
+        case process = "The process"
         case martlet = "Martlet's own keys"
     }
 
@@ -34,6 +35,8 @@ package struct ConfigurationKey: Sendable, CustomStringConvertible {
         case honoured
         /// Honoured; says what to write instead.
         case deprecated(String)
+        /// Read and checked; what Martlet does in any case is more than that.
+        case surpassed(String)
         /// Read and checked, then without effect; says why.
         case ignored(String)
     }
@@ -67,13 +70,16 @@ package struct ConfigurationKey: Sendable, CustomStringConvertible {
     /// A key whose rest has a form of its own.
     enum Statement: Sendable {
         case listener, port, bindAddress, includeFolder, perListenerSettings
-        case logDestination, logType, sessionExpiry, anything
+        case logDestination, logType, sessionExpiry, durability, anything
+        case plugin(String)
+        case persistencePluginOption(String)
     }
 }
 
 extension ConfigurationKey {
     /// All rows, in the order of the guide.
-    package static let all = listenerRows + limitRows + messageRows + logRows + processRows + martletRows
+    package static let all =
+        listenerRows + limitRows + messageRows + logRows + persistenceRows + processRows + martletRows
 
     /// Rows by name and alias.
     private static let byName: [String: ConfigurationKey] = {

@@ -25,6 +25,7 @@ package enum ConfigurationReference {
             switch key.standing {
             case .honoured: key.meaning
             case .deprecated(let instead): "\(key.meaning) *Deprecated: \(instead).*"
+            case .surpassed(let reason): "\(key.meaning) *\(reason).*"
             case .ignored(let reason): "\(key.meaning) **No effect:** \(reason)."
             }
         return "| \(names) | \(key.value) | \(key.defaultValue) | \(meaning) |\n"

@@ -8,7 +8,7 @@ package enum FutureKey {
             [
                 "acl_file", "password_file", "psk_file", "check_retain_source", "clientid_prefixes",
                 "use_username_as_clientid",
-                "auth_plugin", "auth_plugin_deny_special_chars", "plugin", "global_plugin", "plugin_load", "plugin_use",
+                "auth_plugin", "auth_plugin_deny_special_chars", "plugin_load", "plugin_use",
                 "enable_control_api",
             ]
         ),

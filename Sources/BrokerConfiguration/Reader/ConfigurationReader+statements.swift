@@ -10,6 +10,9 @@ extension ConfigurationReader {
         case .logDestination: try readLogDestination(&line)
         case .logType: try readLogType(&line)
         case .sessionExpiry: try readSessionExpiry(&line)
+        case .durability: try readDurability(&line)
+        case .plugin: try readPlugin(line)
+        case .persistencePluginOption(let name): try readPersistencePluginOption(name, &line)
         case .anything: break
         }
     }

@@ -17,6 +17,8 @@ struct ConfigurationReader {
     /// `log_dest` and `log_type` replace the defaults when they come first, and add afterwards.
     var hasLogDestinations = false
     var hasLogTypes = false
+    /// The last plugin line named mosquitto's SQLite plugin.
+    var hasPersistencePlugin = false
     var includedFiles = 0
 
     private(set) var problems: [Diagnostic] = []
@@ -130,6 +132,7 @@ struct ConfigurationReader {
         switch key.standing {
         case .honoured: break
         case .deprecated(let instead): report(.note, "'\(name)' is deprecated: \(instead)")
+        case .surpassed(let reason): report(.note, "'\(name)': \(reason)")
         case .ignored(let reason): if !isOff { report(.warning, "'\(name)' has no effect: \(reason)") }
         }
     }
