@@ -59,7 +59,8 @@ package struct Shard: ~Copyable {
     /// - Parameters:
     ///   - index: its number among its neighbours, from 0.
     ///   - count: how many shards there are, itself included.
-    ///   - homeKey: the same for all of them: decides which shard keeps what.
+    ///   - homeKey: the same for all of them: decides which shard keeps what. Messages in the log name their publisher by
+    ///     it, so it stays the same over restarts.
     ///   - census: the same for all of them: counts what is limited for the whole broker.
     ///   - seed: chance, for hash keys and client identifiers.
     package init(
@@ -71,7 +72,7 @@ package struct Shard: ~Copyable {
         self.settings = settings
         self.listeners = listeners
         random = SplitMix64(seed: seed)
-        clientKeySeed = random.next()
+        clientKeySeed = homeKey
         routes = SubscriptionTree(key: random.next())
         versions = RouteVersions(key: random.next())
         cache = RouteCache(capacity: settings.routeCacheEntries, key: random.next())
