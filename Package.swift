@@ -41,7 +41,7 @@ let package = Package(
             ],
             swiftSettings: hot),
         // What survives a crash on one machine.
-        .target(name: "BrokerStore", dependencies: ["MQTTProtocol"], swiftSettings: house),
+        .target(name: "BrokerStore", dependencies: ["MQTTProtocol", "BrokerCore"], swiftSettings: house),
         // What an operator may write.
         .target(name: "BrokerConfiguration", dependencies: ["MQTTProtocol"], swiftSettings: house),
         // Running shards on loops and sockets.
@@ -86,7 +86,10 @@ let package = Package(
         .testTarget(
             name: "BrokerCoreTests", dependencies: ["MQTTProtocol", "BrokerCore", "ShardTestKit"], swiftSettings: house),
         // The store: its file, what it takes over from mosquitto, and damage of every kind.
-        .testTarget(name: "BrokerStoreTests", dependencies: ["BrokerStore"], swiftSettings: house),
+        .testTarget(
+            name: "BrokerStoreTests",
+            dependencies: ["BrokerStore", "BrokerCore", "MQTTProtocol", "MQTTTestKit", "martlet"],
+            swiftSettings: house),
         // Windows, identifiers and aliases against models of a few lines.
         .testTarget(name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol"], swiftSettings: house),
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.

@@ -64,15 +64,19 @@ package final class BrokerProcess: Sendable {
         }
     }
 
-    /// A broker of one's own. `files` (name, text) are written beside the configuration first.
+    /// Debian's mosquitto, for tests of what it leaves on disk; nil where it is not installed (`make setup` does).
+    package static let mosquitto: String? = access("/usr/sbin/mosquitto", X_OK) == 0 ? "/usr/sbin/mosquitto" : nil
+
+    /// A broker of one's own. `files` (name, text) are written beside the configuration first. `program` runs another
+    /// than the one under test: `mosquitto`.
     package static func start(
-        _ configuration: String = anonymous, files: [String: String] = [:]
+        _ configuration: String = anonymous, files: [String: String] = [:], program: String? = nil
     ) throws -> BrokerProcess {
         var failure = StartFailure(description: "no free port")
         for _ in 0..<3 {
             guard let port = Loopback.freePort() else { continue }
             do {
-                return try BrokerProcess(configuration, files: files, port: port)
+                return try BrokerProcess(configuration, files: files, port: port, program: program)
             } catch let reason as StartFailure {
                 failure = reason
             }
@@ -80,16 +84,19 @@ package final class BrokerProcess: Sendable {
         throw failure
     }
 
-    private init(_ configuration: String, files: [String: String], port: UInt16) throws {
+    private init(_ configuration: String, files: [String: String], port: UInt16, program: String?) throws {
         let folder = try Scratch.makeDirectory()
         var text = configuration.replacing("{port}", with: String(port)).replacing("{directory}", with: folder)
         // mosquitto started by root gives its rights away, and could then not read files of ours.
-        if BrokerUnderTest.isMosquitto { text += "\nuser root\n" }
-        if let loops = BrokerUnderTest.eventLoops, !text.contains("event_loops") { text += "\nevent_loops \(loops)\n" }
+        let isMosquitto = program.map { $0 == Self.mosquitto } ?? BrokerUnderTest.isMosquitto
+        if isMosquitto { text += "\nuser root\n" }
+        if let loops = BrokerUnderTest.eventLoops, program == nil, !text.contains("event_loops") {
+            text += "\nevent_loops \(loops)\n"
+        }
         for (name, content) in files { try Scratch.write(content, to: "\(folder)/\(name)") }
         try Scratch.write(text, to: "\(folder)/broker.conf")
         let log = "\(folder)/broker.log"
-        let command = BrokerUnderTest.command + ["-c", "\(folder)/broker.conf"]
+        let command = (program.map { [$0] } ?? BrokerUnderTest.command) + ["-c", "\(folder)/broker.conf"]
         guard let pid = Spawn.run(command, output: log) else {
             throw StartFailure(description: "cannot run \(command): errno \(errno)")
         }

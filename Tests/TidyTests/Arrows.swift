@@ -13,7 +13,7 @@ enum Arrows {
         Row(target: "MQTTProtocol", ours: [], theirs: []),
         Row(target: "MQTTDelivery", ours: ["MQTTProtocol"], theirs: []),
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
-        Row(target: "BrokerStore", ours: ["MQTTProtocol"], theirs: []),
+        Row(target: "BrokerStore", ours: ["MQTTProtocol", "BrokerCore"], theirs: []),
         Row(target: "BrokerConfiguration", ours: ["MQTTProtocol"], theirs: []),
         Row(
             target: "BrokerServer", ours: ["MQTTProtocol", "MQTTDelivery", "BrokerCore", "BrokerConfiguration"],

@@ -103,6 +103,13 @@ package struct LogBatch: Equatable, Sendable {
         return offsets.count - 1
     }
 
+    /// Adds a message that is in the log's form already and returns its index: for whoever fills a store from elsewhere.
+    package mutating func append(_ message: LoggedMessage) -> Int {
+        offsets.append(bytes.count)
+        bytes.append(contentsOf: message.bytes)
+        return offsets.count - 1
+    }
+
     package var isEmpty: Bool {
         offsets.isEmpty && entries.isEmpty && changes.isEmpty && retainedRemoved.isEmpty
     }

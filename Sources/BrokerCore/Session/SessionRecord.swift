@@ -8,6 +8,12 @@ package struct SessionRecord: Equatable, Sendable {
         package var filter: [UInt8]
         package var options: DeliveryOptions
         package var identifier: UInt32
+
+        package init(filter: [UInt8], options: DeliveryOptions, identifier: UInt32) {
+            self.filter = filter
+            self.options = options
+            self.identifier = identifier
+        }
     }
 
     package var clientIdentifier: MQTTString
@@ -18,6 +24,19 @@ package struct SessionRecord: Equatable, Sendable {
     package var subscriptions: [Subscription]
     package var will: Will?
     package var willDueAt: Int64?
+
+    package init(
+        clientIdentifier: MQTTString, queue: QueueID, expiryIntervalSeconds: UInt32, disconnectedAt: Int64?,
+        subscriptions: [Subscription], will: Will? = nil, willDueAt: Int64? = nil
+    ) {
+        self.clientIdentifier = clientIdentifier
+        self.queue = queue
+        self.expiryIntervalSeconds = expiryIntervalSeconds
+        self.disconnectedAt = disconnectedAt
+        self.subscriptions = subscriptions
+        self.will = will
+        self.willDueAt = willDueAt
+    }
 
     /// The layout's number; a newer one is refused.
     static let layout: UInt8 = 1

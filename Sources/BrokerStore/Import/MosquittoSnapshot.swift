@@ -27,6 +27,8 @@ package enum MosquittoSnapshot {
         /// Offset of the chunk's body, in bytes from the start of the file.
         package var offset: Int
         package var length: Int
+        /// Seconds since 1970; nil = never.
+        package var expiresAt: Int64?
     }
 
     /// A message, stored once.

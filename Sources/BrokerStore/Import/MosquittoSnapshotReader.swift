@@ -60,13 +60,15 @@ package struct MosquittoSnapshotReader: ~Copyable {
         }
         offset = body + fields.length
         if fields.kind == SnapshotKind.message.rawValue {
-            // Only its number is needed now: the payload may be large.
-            guard fields.length >= 8 else {
+            // Only its number and, since version 5, its end are needed now: the payload may be large.
+            let count = version < 5 ? 8 : 16
+            guard fields.length >= count else {
                 throw Failure(.chunkLength(kind: fields.kind, length: fields.length), at: start)
             }
-            let place = try window(8, at: body)
-            fields.number(window[place])
-            return .message(.init(id: fields.id, offset: body, length: fields.length))
+            let numbers = try window(count, at: body)
+            fields.read(window[numbers])
+            return .message(
+                .init(id: fields.id, offset: body, length: fields.length, expiresAt: fields.expiresAt))
         }
         guard let kind = SnapshotKind(rawValue: fields.kind) else {
             return .unknown(kind: fields.kind, length: fields.length)
@@ -151,13 +153,18 @@ private struct SnapshotHeader {
     let kind: UInt32
     let length: Int
     var id: UInt64 = 0
+    var expiresAt: Int64?
 
     init(_ bytes: ArraySlice<UInt8>, kindBytes: Int) {
         kind = bytes.prefix(kindBytes).reduce(0) { $0 << 8 | UInt32($1) }
         length = bytes.suffix(4).reduce(0) { $0 << 8 | Int($1) }
     }
 
-    mutating func number(_ bytes: ArraySlice<UInt8>) {
-        id = bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    /// The number of a message and, where they are given, the seconds of its end.
+    mutating func read(_ bytes: ArraySlice<UInt8>) {
+        func number(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
+        id = number(bytes.prefix(8))
+        let seconds = Int64(bitPattern: number(bytes.dropFirst(8)))
+        expiresAt = seconds > 0 ? seconds : nil
     }
 }
