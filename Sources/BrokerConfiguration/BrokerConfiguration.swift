@@ -84,6 +84,23 @@ package struct BrokerConfiguration: Sendable, Equatable {
     /// Unsent bytes a connection may hold before the publishers that fill it are paused, 4096…1073741824. Default 1048576.
     /// Ours: `output_buffer_bytes`.
     package var outputBufferBytesMax = 1_048_576
+    /// What becomes of a message for a client whose queue is full.
+    package enum QueueFullPolicy: String, Sendable, CaseIterable {
+        case dropNewest = "drop_newest"
+        case dropOldest = "drop_oldest"
+        case refusePublisher = "refuse_publisher"
+    }
+
+    /// Default drop newest. Ours: `queue_full_policy`.
+    package var queueFullPolicy = QueueFullPolicy.dropNewest
+    /// How long a 3.x publisher waits for room, seconds, 0…3600. Default 30. Ours: `queue_full_wait`.
+    package var queueFullWaitSeconds = 30
+    /// How long a message waits for one client, seconds. Default off. Ours: `queue_max_age`.
+    package var queueSecondsMax: Int?
+    /// Messages in the whole store, each once. Default off. Ours: `store_max_messages`.
+    package var storeMessagesMax: Int?
+    /// Their bytes. Default off. Ours: `store_max_bytes`.
+    package var storeBytesMax: Int?
     /// Topics whose resolved subscribers are remembered, per event loop, 0…16777216. Default 262144. Ours: `route_cache_entries`.
     package var routeCacheEntriesMax = 262_144
 

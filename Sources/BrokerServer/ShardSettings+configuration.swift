@@ -10,6 +10,14 @@ extension ShardSettings {
         inflightBytesMax = configuration.inflightBytesMax ?? 0
         queuedMessagesMax = configuration.queuedMessagesMax ?? 0
         queuedBytesMax = configuration.queuedBytesMax ?? 0
+        queueSecondsMax = configuration.queueSecondsMax ?? 0
+        queueFullWait = Int64(configuration.queueFullWaitSeconds) * 1000
+        queueFullPolicy =
+            switch configuration.queueFullPolicy {
+            case .dropNewest: .dropNewest
+            case .dropOldest: .dropOldest
+            case .refusePublisher: .refusePublisher
+            }
         packetSizeMax = configuration.packetBytesMax
         payloadSizeMax = configuration.payloadBytesMax ?? 0
         keepAliveSecondsMax = UInt16(clamping: configuration.keepAliveSecondsMax ?? 0)

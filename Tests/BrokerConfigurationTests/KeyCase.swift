@@ -258,5 +258,21 @@ extension KeyCase {
         ) {
             $0.routeCacheEntriesMax
         },
+        KeyCase(
+            key: "queue_full_policy", valid: ["drop_newest", "refuse_publisher # text", "drop_oldest"],
+            invalid: ["", "DROP_OLDEST", "drop_oldes", "drop_oldest_", "1"],
+            before: { $0.queueFullPolicy == .dropNewest }, after: { $0.queueFullPolicy == .dropOldest }),
+        .integer("queue_full_wait", ["0", "3600"], is: 3600, defaultsTo: 30, invalid: ["-1", "3601"]) {
+            $0.queueFullWaitSeconds
+        },
+        .integer("queue_max_age", ["0", "-1", "60"], is: 60, defaultsTo: nil, invalid: noInt) { $0.queueSecondsMax },
+        .integer(
+            "store_max_messages", ["0", "9000000000"], is: 9_000_000_000, defaultsTo: nil, invalid: ["-1"]
+        ) {
+            $0.storeMessagesMax
+        },
+        .integer("store_max_bytes", ["0", "9000000000"], is: 9_000_000_000, defaultsTo: nil, invalid: ["-1"]) {
+            $0.storeBytesMax
+        },
     ]
 }

@@ -94,7 +94,7 @@ struct SlowReaderTests {
         // 20 in flight, 50 queued.
         #expect(harness.shard.counters.publishesDropped == 50)
         let said = harness.log.filter { if case .queueFull = $0 { true } else { false } }
-        #expect(said == [.queueFull(client: "slow", limit: 50)])
+        #expect(said == [.queueFull(client: "slow", limit: .messages(50))])
         var got: [UInt8] = []
         for _ in 0..<500 {
             harness.read(on: slow)

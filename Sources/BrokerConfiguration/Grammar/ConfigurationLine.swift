@@ -42,6 +42,14 @@ struct ConfigurationLine {
         return value
     }
 
+    /// One of `words`, as it is written.
+    mutating func choice(of words: [String]) throws(LineFault) -> String {
+        let list = words.joined(separator: ", ")
+        guard let word = word() else { throw LineFault("needs a value: one of \(list)") }
+        for choice in words where word.elementsEqual(choice.utf8) { return choice }
+        throw LineFault("must be one of \(list), not \(quoted(word))")
+    }
+
     /// The whole rest without blanks at its ends: UTF-8, not empty, at most `bytesMax` bytes, no control characters.
     func text(bytesMax: Int = Limit.textBytesMax) throws(LineFault) -> String {
         let trimmed = Self.trimmed(rest)

@@ -49,5 +49,28 @@ extension ConfigurationKey {
             "route_cache_entries", .martlet, 0...16_777_216, value: "topics, 0–16777216", default: "262144",
             "Topics whose resolved subscribers each event loop remembers.",
             into: .broker { $0.routeCacheEntriesMax = $1 }),
+        .choice(
+            "queue_full_policy", .martlet, ["drop_newest", "drop_oldest", "refuse_publisher"], default: "`drop_newest`",
+            "What becomes of a message for a client whose queue, or the store, is full. `refuse_publisher`: a 5.0 "
+                + "publisher gets reason 0x97, an older one is not read until there is room.",
+            into: .broker { $0.queueFullPolicy = BrokerConfiguration.QueueFullPolicy(rawValue: $1) ?? .dropNewest }),
+        .integer(
+            "queue_full_wait", .martlet, 0...3600, value: "seconds, 0–3600", default: "30",
+            "How long an older publisher waits for room under `refuse_publisher`; then its connection is closed.",
+            into: .broker { $0.queueFullWaitSeconds = $1 }),
+        .integer(
+            "queue_max_age", .martlet, .cInt, value: "seconds; 0 or less: no limit", default: "0",
+            "How long a message waits for one client; older ones are dropped and counted. Its own expiry, if it has one, "
+                + "counts besides.",
+            into: .broker { $0.queueSecondsMax = limit($1) }),
+        .integer(
+            "store_max_messages", .martlet, 0...Int.max, value: "messages; 0: no limit", default: "0",
+            "Messages in the whole store, each once, however many clients wait for it. `queue_full_policy` says what "
+                + "becomes of more.",
+            into: .broker { $0.storeMessagesMax = limit($1) }),
+        .integer(
+            "store_max_bytes", .martlet, 0...Int.max, value: "bytes; 0: no limit", default: "0",
+            "Their bytes.",
+            into: .broker { $0.storeBytesMax = limit($1) }),
     ]
 }

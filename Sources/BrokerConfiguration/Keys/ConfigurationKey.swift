@@ -57,6 +57,8 @@ package struct ConfigurationKey: Sendable, CustomStringConvertible {
         case flag(Destination<Bool>)
         case integer(ClosedRange<Int>, Destination<Int>)
         case text(bytesMax: Int, mayRepeat: Bool, Destination<String>)
+        /// One of a few words.
+        case choice([String], Destination<String>)
         case statement(Statement)
     }
 
@@ -127,6 +129,16 @@ extension ConfigurationKey {
         ConfigurationKey(
             name: name, aliases: [], group: group, value: value, defaultValue: defaultValue, meaning: meaning,
             standing: standing, scope: scope, kind: .text(bytesMax: bytesMax, mayRepeat: mayRepeat, destination))
+    }
+
+    static func choice(
+        _ name: String, _ group: Group, _ words: [String], default defaultValue: String, _ meaning: String,
+        into destination: Destination<String>
+    ) -> ConfigurationKey {
+        ConfigurationKey(
+            name: name, aliases: [], group: group, value: words.map { "`\($0)`" }.joined(separator: ", "),
+            defaultValue: defaultValue, meaning: meaning, standing: .honoured, scope: .broker,
+            kind: .choice(words, destination))
     }
 
     static func statement(

@@ -123,6 +123,12 @@ struct ConfigurationReader {
                         "'\(name)' takes the whole line, '#' and what follows it too; a comment needs a line of its own"
                     )
                 }
+            case .choice(let words, let destination):
+                let target = try target(of: key, as: name)
+                let value = try line.choice(of: words)
+                set(value, destination, target)
+                noteRepetition(of: key, target)
+                noteRest(of: line)
             case .statement(let statement):
                 try read(statement, &line)
             }

@@ -86,9 +86,15 @@ struct Message: Equatable {
             start: body + topic.count + properties.count + identifiers.count, count: Int(header.pointee.payloadLength))
     }
 
-    /// What it costs a queue, in bytes: header and content.
+    /// What it takes in memory, in bytes: header and content.
     var size: Int {
         MemoryLayout<Header>.stride + topic.count + properties.count + identifiers.count + payload.count
+    }
+
+    /// What it counts in a queue's limits, in bytes: its length in the log.
+    var queuedSize: Int {
+        LoggedMessage.headerLength + Int(header.pointee.topicLength) + Int(header.pointee.propertiesLength)
+            + Int(header.pointee.payloadLength)
     }
 
     /// Its parts, borrowed.
@@ -118,4 +124,7 @@ struct MessageParts {
     var publisher: UInt64
     /// When it began to wait in a queue, in seconds since 1970; 0 = not yet.
     var storedAt: UInt32 = 0
+
+    /// Its length in the log.
+    var queuedSize: Int { LoggedMessage.headerLength + topic.count + properties.count + payload.count }
 }

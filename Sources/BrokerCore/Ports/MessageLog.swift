@@ -110,6 +110,14 @@ package struct LogBatch: Equatable, Sendable {
         return offsets.count - 1
     }
 
+    /// Room for about so much, so that it need not grow step by step.
+    mutating func reserve(messages: Int, bytes count: Int) {
+        bytes.reserveCapacity(count)
+        offsets.reserveCapacity(messages)
+        entries.reserveCapacity(messages)
+        changes.reserveCapacity(messages)
+    }
+
     package var isEmpty: Bool {
         offsets.isEmpty && entries.isEmpty && changes.isEmpty && retainedRemoved.isEmpty
     }

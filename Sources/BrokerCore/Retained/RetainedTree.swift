@@ -55,6 +55,17 @@ struct RetainedTree: ~Copyable {
         return true
     }
 
+    /// The message of exactly this topic.
+    func message(of topic: UnsafeRawBufferPointer) -> Message? {
+        var node = LevelTree.root
+        var rest = Levels(topic)
+        while let level = rest.next() {
+            node = levels.child(of: node, level.start, level.count)
+            if node == 0 { return nil }
+        }
+        return message(at: node)
+    }
+
     @inline(__always)
     func message(at node: LevelTree.Index) -> Message? { Message(word: levels.nodes[Int(node)].payload) }
 

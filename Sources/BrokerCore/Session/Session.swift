@@ -66,11 +66,22 @@ final class SessionDetails {
     var willDueAt: Int64?
     var storage: SessionStorage?
     /// QoS 2 messages whose identifiers are being kept: others wait behind them, so that order holds.
-    var sending = 0
+    var sends = OpenSteps()
+    /// PUBRECs that are being kept before their PUBRELs leave.
+    var releases = OpenSteps()
+    /// Its record was refused and is asked for again in a while.
+    var recordIsDue = false
+    /// What SUBSCRIBEs and UNSUBSCRIBEs that are not kept yet have changed, oldest first.
+    var subscriptionChanges: Deque<SubscriptionChanges> = []
+    /// When its connection was lost, milliseconds since 1970.
+    var disconnectedAt: Int64?
+    /// Publishers that wait until its queue has room.
+    var publishersWaiting: [ConnectionID] = []
     /// Positions that were in flight when the server last stopped: reading the queue back passes over them.
     var restored: Set<LogPosition> = []
-    /// Messages on their way into the log.
+    /// Messages on their way into the log, and their bytes.
     var arriving = 0
+    var arrivingBytes = 0
     /// PUBRECs of received QoS 2 messages that are not kept yet, by identifier, and what they wait for.
     var unkept: [UInt16: PendingReplies.Reply] = [:]
     /// Retained messages still to be sent for new subscriptions, in the order of subscribing.
@@ -81,15 +92,23 @@ final class SessionDetails {
     var resends: Deque<UInt16> = []
 
     /// Something waits besides the queue in memory.
-    var hasMore: Bool { !retained.isEmpty || !resends.isEmpty || (storage?.beyond ?? 0) > 0 }
+    var hasMore: Bool { !retained.isEmpty || !resends.isEmpty || storage?.hasBeyond == true }
 }
 
 /// The part of a session that lives in the log.
 struct SessionStorage {
     let queue: QueueID
-    /// Messages in the log behind those that `Session.queue` holds.
+    /// Messages in the log behind those that `Session.queue` holds, and their bytes, as far as they were counted: for
+    /// the limits.
     var beyond = 0
+    var beyondBytes = 0
     /// The newest position that `Session.queue` or the window has seen.
     var readUpTo = LogPosition.start
+    /// The newest position that the log may hold for this queue; the largest = unknown, after a restart.
+    var newest = LogPosition.start
     var isReading = false
+
+    /// The log holds more than `Session.queue` does. Positions say so, not counts: an append whose answer was wrong cannot
+    /// make messages be forgotten.
+    var hasBeyond: Bool { newest > readUpTo }
 }

@@ -157,7 +157,7 @@ extension Shard {
             clientIdentifier: session.pointee.clientIdentifier,
             queue: session.pointee.details?.storage?.queue ?? QueueID(0),
             expiryIntervalSeconds: session.pointee.expiryIntervalSeconds,
-            disconnectedAt: session.pointee.isOnline ? nil : now, subscriptions: subscriptions,
+            disconnectedAt: session.pointee.details?.disconnectedAt, subscriptions: subscriptions,
             will: session.pointee.details?.will, willDueAt: session.pointee.details?.willDueAt)
     }
 }

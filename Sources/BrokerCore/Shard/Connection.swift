@@ -18,8 +18,6 @@ struct Connection: ~Copyable {
     enum Phase: UInt8 {
         /// Accepted; nothing but CONNECT is welcome. [5.0 MQTT-3.1.0-1]
         case awaitingConnect
-        /// CONNECT came; another shard is asked for the session. Later packets wait.
-        case claiming
         case open
         /// Told to close; whatever still comes is ignored.
         case closing
@@ -96,4 +94,8 @@ final class ConnectionExtras {
     /// Messages dropped since it stalled; said once in the log.
     var droppedSinceStall: UInt64 = 0
     var replies = PendingReplies()
+    /// Its reading is paused until a queue has room.
+    var waitsForRoom = false
+    /// When that has taken too long, in milliseconds since 1970; nil = it has not waited since it last got room.
+    var roomWaitEndsAt: Int64?
 }

@@ -31,13 +31,25 @@ package enum LogEvent: Sendable, Equatable {
         topic: [UInt8], bytes: Int)
     case subscription(client: MQTTString, filter: MQTTString, qos: UInt8)
     case unsubscription(client: MQTTString, filter: MQTTString)
-    /// The first message that a queue limit turned away since it was last empty.
-    case queueFull(client: MQTTString, limit: Int)
+    /// The first message that a queue's limit has cost since it was last empty.
+    case queueFull(client: MQTTString, limit: QueueLimit)
     case readerStalled(client: MQTTString, milliseconds: Int64)
     case readerRecovered(client: MQTTString, dropped: UInt64)
     case storageFailed(StorageFailure, messages: Int)
 
     package enum PublishDirection: Sendable { case received, sending, denied }
+}
+
+/// What a queue has reached.
+package enum QueueLimit: Sendable, Equatable {
+    /// `max_queued_messages`
+    case messages(Int)
+    /// `max_queued_bytes`
+    case bytes(Int)
+    /// `queue_max_age`
+    case age(seconds: Int)
+    /// The limit of the whole store.
+    case store
 }
 
 /// Why a connection ended.

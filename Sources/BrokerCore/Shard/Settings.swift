@@ -21,8 +21,14 @@ package struct ShardSettings: Sendable {
     package var inflightBytesMax = 0
     /// Messages queued for a client beyond those in flight: `max_queued_messages`; 0 = no limit.
     package var queuedMessagesMax = 1000
-    /// Bytes queued for a client: `max_queued_bytes`; 0 = no limit.
+    /// Bytes queued for a client beyond those in flight, as the log counts them: `max_queued_bytes`; 0 = no limit.
     package var queuedBytesMax = 0
+    /// How long a message waits in a client's queue, in seconds: `queue_max_age`; 0 = for ever.
+    package var queueSecondsMax = 0
+    /// What becomes of a message that a queue has no room for: `queue_full_policy`.
+    package var queueFullPolicy = QueueFullPolicy.dropNewest
+    /// How long a publisher that cannot be told no is held for want of room, in milliseconds: `queue_full_wait`.
+    package var queueFullWait: Int64 = 30_000
     /// The largest packet accepted, in bytes: `max_packet_size`; 0 = no limit but the standard's.
     package var packetSizeMax = 2_000_000
     /// The largest payload accepted, in bytes: `message_size_limit`; 0 = no limit.
@@ -59,6 +65,16 @@ package struct ShardSettings: Sendable {
     package var routeCacheEntries = 262_144
 
     package init() {}
+}
+
+/// What becomes of a message for a client whose queue is full.
+package enum QueueFullPolicy: UInt8, Sendable {
+    /// It is dropped, as mosquitto does.
+    case dropNewest
+    /// The oldest that is not in flight makes room.
+    case dropOldest
+    /// Its publisher keeps it: 5.0 is told no, 3.x waits.
+    case refusePublisher
 }
 
 /// What the operator decided for one listener.

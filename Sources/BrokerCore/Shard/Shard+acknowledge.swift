@@ -83,12 +83,13 @@ extension Shard {
         where extras.replies.waiting[i].token == token || extras.replies.waiting[i].other == token {
             let canSayNo = connection.pointee.version == .v5 && extras.replies.waiting[i].type != .pubcomp
             guard failure == nil || canSayNo else {
+                if failure == .quota { return waitForRoom(connection, id.slot) }
                 // 3.x, and PUBCOMP, have no way to say no: without an answer the client will send it again.
                 return fail(id.slot, .refused(.implementationSpecificError))
             }
             if extras.replies.waiting[i].token == token { extras.replies.waiting[i].token = nil }
             if extras.replies.waiting[i].other == token { extras.replies.waiting[i].other = nil }
-            if failure != nil { extras.replies.waiting[i].fail() }
+            if let failure { extras.replies.waiting[i].fail(failure) }
         }
         while let next = extras.replies.waiting.first, next.isReady {
             extras.replies.waiting.removeFirst()
@@ -183,13 +184,16 @@ extension Shard {
         case .pubrec:
             session.pointee.window.advance(identifier, to: .pubcomp)
             if let position = session.pointee.window.payload(of: identifier)?.position, position != .start {
-                keepPubrec(identifier, position, slot, connection)
+                keepPubrec(identifier, position, slot)
             } else {
                 // [5.0 MQTT-4.3.3-4] [3.1.1 MQTT-4.3.3-1]
                 sendAcknowledgement(.pubrel, identifier, .success, connection, connectionSlot)
             }
         case .pubcomp:
-            if !reason.isError { sendAcknowledgement(.pubrel, identifier, .success, connection, connectionSlot) }
+            // While its PUBREC is not kept PUBREL waits for that.
+            if !reason.isError, session.pointee.details?.releases.contains(identifier) != true {
+                sendAcknowledgement(.pubrel, identifier, .success, connection, connectionSlot)
+            }
         default:
             if !reason.isError {
                 sendAcknowledgement(.pubrel, identifier, .packetIdentifierNotFound, connection, connectionSlot)
@@ -204,7 +208,8 @@ extension Shard {
     ) {
         let wasHeld = session.pointee.received.remove(identifier)
         let reason: ReasonCode = wasHeld ? .success : .packetIdentifierNotFound
-        if wasHeld, let queue = session.pointee.details?.storage?.queue {
+        // Also one that is not held: its release may be on its way into the log, or may have been refused.
+        if let queue = session.pointee.details?.storage?.queue {
             storage.batch.changes.append(.released(queue, identifier: identifier))
             return queueReply(
                 .init(type: .pubcomp, identifier: identifier, reason: reason, token: batchToken()), connection, slot)
@@ -282,8 +287,8 @@ extension Shard {
 
 extension PendingReplies.Reply {
     /// Storage did not keep it: the reply says so.
-    mutating func fail() {
-        reason = .implementationSpecificError
+    mutating func fail(_ failure: StorageFailure) {
+        reason = failure == .quota ? .quotaExceeded : .implementationSpecificError
         codes = codes.map { $0.isError ? $0 : .implementationSpecificError }
     }
 }

@@ -121,13 +121,14 @@ extension Shard {
         session.pointee.connection = slot
         session.pointee.version = connect.version
         session.pointee.attachment &+= 1
-        session.pointee.details?.sending = 0
         session.pointee.expiryIntervalSeconds = expiry
         announcePresence(sessionSlot, isOnline: true)
         if connect.will != nil || session.pointee.details != nil {
             let details = details(of: sessionSlot)
-            details.will = connect.will  // [5.0 MQTT-3.1.2-7]
+            // [5.0 MQTT-3.1.2-7]; one that waited for its delay is cancelled: [5.0 MQTT-3.1.3-9]
+            details.will = connect.will
             details.willDueAt = nil
+            details.disconnectedAt = nil
         }
 
         connection.pointee.session = sessionSlot
@@ -147,7 +148,7 @@ extension Shard {
         announceLimits(in: &answer, connect.version, listener)
         logConnected(connect, keepAlive, id(of: slot), sessionPresent: isPresent)
         send(answer, connection, slot)
-        if session.pointee.isPersistent { keepSession(sessionSlot) }
+        keepSession(sessionSlot)
         if isPresent, connection.pointee.phase == .open { resume(sessionSlot, connection, slot) }
     }
 
@@ -164,10 +165,7 @@ extension Shard {
         if let stored = clients[connect.clientIdentifier] {
             let resumes = !connect.cleanStart && sessions.pointer(stored).pointee.isPersistent
             if sessions.pointer(stored).pointee.isOnline { takeOver(stored, resumes: resumes) }
-            if resumes {
-                cancelWill(stored, connect)
-                return (stored, true)  // [5.0 MQTT-3.1.2-5] [3.1.1 MQTT-3.1.2-4]
-            }
+            if resumes { return (stored, true) }  // [5.0 MQTT-3.1.2-5] [3.1.1 MQTT-3.1.2-4]
             endSession(stored, keepingPlace: true)  // [5.0 MQTT-3.1.2-4] [3.1.1 MQTT-3.1.2-6]
         }
         let slot = sessions.insert(
@@ -248,6 +246,8 @@ extension Shard {
             var identifiers: [UInt16] = []
             session.pointee.window.forEach { identifiers.append($0.identifier) }
             details.resends.append(contentsOf: identifiers)
+            details.sends.resend()
+            details.releases.resend()
         }
         pump(slot)
     }
@@ -263,6 +263,8 @@ extension Shard {
                 details.resends.removeFirst()
                 continue
             }
+            // While its step is not kept it may not go; the answer comes back here.
+            guard !details.sends.contains(identifier), !details.releases.contains(identifier) else { return }
             if state == .pubcomp {
                 details.resends.removeFirst()
                 sendAcknowledgement(.pubrel, identifier, .success, connection, slot)

@@ -35,41 +35,14 @@ extension Shard {
         enqueue(
             Outgoing(
                 message: message, subscriptionIdentifier: delivery.identifier, qos: delivery.qos,
-                retain: delivery.retain, position: .start, group: delivery.group), delivery.session)
+                retain: delivery.retain, position: .start, group: delivery.group), delivery.session, &dispatch)
     }
 
     /// Whether messages of a persistent session wait, in memory, in the log or on their way there.
     @inline(never)
     func hasWaiting(_ session: UnsafeMutablePointer<Session>) -> Bool {
         guard let details = session.pointee.details, let stored = details.storage else { return false }
-        return !session.pointee.queue.isEmpty || stored.beyond > 0 || details.arriving > 0
-    }
-
-    /// Puts a message behind those that wait, within the limits; takes over the caller's reference.
-    mutating func enqueue(_ outgoing: Outgoing, _ slot: UInt32) {
-        let session = sessions.pointer(slot)
-        let size = outgoing.message.size
-        let waiting = session.pointee.queue.count
-        guard settings.queuedMessagesMax == 0 || waiting < settings.queuedMessagesMax,
-            settings.queuedBytesMax == 0 || session.pointee.queuedBytes + size <= settings.queuedBytesMax
-        else {
-            outgoing.message.release()
-            return reportDrop(slot)
-        }
-        session.pointee.queue.append(outgoing)
-        session.pointee.queuedBytes += size
-    }
-
-    /// A limit turned a message away: counted always, said once.
-    mutating func reportDrop(_ slot: UInt32) {
-        counters.publishesDropped &+= 1
-        let details = details(of: slot)
-        guard !details.hasReportedDrops else { return }
-        details.hasReportedDrops = true
-        let session = sessions.pointer(slot)
-        log(
-            .notice,
-            .queueFull(client: session.pointee.clientIdentifier, limit: settings.queuedMessagesMax))
+        return !session.pointee.queue.isEmpty || stored.hasBeyond || details.arriving > 0
     }
 
     // MARK: What waits goes on
@@ -89,13 +62,17 @@ extension Shard {
             guard connection.pointee.flow == .flowing,
                 connection.pointee.outputCount &+ connection.pointee.outputShared < Outbox.earlyFlushBytes,
                 next.qos == 0 || hasRoom(session, connection, next),
-                next.qos == 2 || (session.pointee.details?.sending ?? 0) == 0
+                next.qos == 2 || session.pointee.details?.sends.isEmpty != false
             else { break }
             session.pointee.queue.removeFirst()
-            session.pointee.queuedBytes -= next.message.size
+            session.pointee.queuedBytes -= next.message.queuedSize
             // Expired before sending began: gone, for this subscriber. [5.0 MQTT-3.3.2-5]
             if next.message.isExpired(at: now) {
                 discard(next, slot)
+                continue
+            }
+            if settings.queueSecondsMax > 0, isAged(next.message) {
+                dropQueued(next, slot, .age(seconds: settings.queueSecondsMax))
                 continue
             }
             sendQueued(next, slot, session, connection, connectionSlot)
@@ -109,6 +86,7 @@ extension Shard {
     private mutating func pumpSlow(
         _ slot: UInt32, _ session: UnsafeMutablePointer<Session>, _ connection: UnsafeMutablePointer<Connection>
     ) {
+        if session.pointee.details?.publishersWaiting.isEmpty == false { releasePublishers(slot) }
         if session.pointee.queue.isEmpty { readOn(slot) }
         if session.pointee.queue.isEmpty { pumpRetained(slot) }
     }
@@ -138,8 +116,7 @@ extension Shard {
         }
         let identifier = session.pointee.window.open(outgoing, awaiting: outgoing.qos == 1 ? .puback : .pubrec)
         if outgoing.qos == 2, outgoing.position != .start {
-            // The identifier is kept before the packet leaves: a crash may not give it to another message.
-            return keepSent(outgoing, identifier, slot)
+            return keepSent(identifier, outgoing.position, slot)
         }
         write(outgoing, identifier, duplicate: false, connection, connectionSlot, publisher: nil)
     }

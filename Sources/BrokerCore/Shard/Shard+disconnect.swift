@@ -43,7 +43,7 @@ extension Shard {
         if connection.pointee.phase == .open { sendDisconnect(fault.reasonCode, connection, slot) }
         switch fault {
         case .malformed(let error): close(slot, .fault(error))
-        case .refused(let code): close(slot, .refused(code))
+        case .refused, .noRoom: close(slot, .refused(fault.reasonCode))
         }
     }
 
@@ -94,6 +94,7 @@ extension Shard {
         let session = sessions.pointer(sessionSlot)
         session.pointee.connection = SlotTable<Connection>.none
         session.pointee.details?.resends.removeAll()
+        session.pointee.details?.disconnectedAt = now
         announcePresence(sessionSlot, isOnline: false)
         guard !keepingSession else { return }
         leaveWill(sessionSlot)
@@ -119,16 +120,20 @@ extension Shard {
             publishWill(will, publisher: session.pointee.clientKey)
         }
         let orphans = takeOrphans(slot)
+        let queue = session.pointee.details?.storage?.queue
+        let inLog = orphansInLog(slot)
         unsubscribeAll(slot)
         session.pointee.window.removeAll { $0.message.release() }
         for outgoing in session.pointee.queue { outgoing.message.release() }
         session.pointee.queue.removeAll()
         for delivery in session.pointee.details?.retained ?? [] { retained.cancel(delivery.walk) }
-        if let queue = session.pointee.details?.storage?.queue { forgetSession(slot, queue) }
-        clients.removeValue(forKey: session.pointee.clientIdentifier)
+        if let details = session.pointee.details { resumePublishers(&details.publishersWaiting) }
+        let client = session.pointee.clientIdentifier
+        clients.removeValue(forKey: client)
         sessions.remove(slot)
         if !keepingPlace { census.sessions.leave() }
-        redeliver(orphans)
+        redeliver(orphans, from: inLog == nil ? nil : queue)
+        if let inLog { readOrphans(inLog) } else if let queue { forgetSession(client, queue) }
     }
 
     // MARK: The will
@@ -148,13 +153,6 @@ extension Shard {
         schedule(.will(attachment: session.pointee.attachment), slot, session.pointee.generation, at: dueAt)
     }
 
-    /// The client came back in time. [5.0 MQTT-3.1.3-9]
-    mutating func cancelWill(_ slot: UInt32, _ connect: Connect) {
-        guard let details = sessions.pointer(slot).pointee.details, details.willDueAt != nil else { return }
-        details.will = nil
-        details.willDueAt = nil
-    }
-
     /// The delay is over.
     mutating func willIsDue(_ slot: UInt32, attachment: UInt32) {
         let session = sessions.pointer(slot)
@@ -164,6 +162,7 @@ extension Shard {
         details.will = nil
         details.willDueAt = nil
         publishWill(will, publisher: session.pointee.clientKey)
+        keepSession(slot)  // a restart may not publish it again
     }
 
     mutating func publishWill(_ will: Will, publisher: UInt64) {

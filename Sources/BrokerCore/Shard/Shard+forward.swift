@@ -133,7 +133,7 @@ extension Shard {
             enqueue(
                 Outgoing(
                     message: message, subscriptionIdentifier: delivery.identifier, qos: delivery.qos,
-                    retain: delivery.retain, position: .start, group: delivery.group), delivery.session)
+                    retain: delivery.retain, position: .start, group: delivery.group), delivery.session, &dispatch)
             // It waits for acknowledgements or for its reader: whoever fills it waits with it.
             if connection.pointee.flow == .blocked { hold(origin(of: &dispatch), for: connection) }
         }

@@ -28,6 +28,8 @@ struct Neighbourhood {
         /// Bytes of messages taken from there that it has not been told of.
         var taken = 0
     }
+    /// Something of that batch was turned away, and its publisher is to hear of it.
+    var hasRefused = false
 
     /// A token, and the neighbours whose batch of this tick carries it.
     struct Confirmation {
@@ -188,18 +190,23 @@ extension Shard {
         for event in batch.events { handle(event, batch, from: shard) }
         neighbours.isRelaying = false
         tellTaken(batch, to: shard)
+        let failure = neighbours.hasRefused ? StorageFailure.quota : nil
+        neighbours.hasRefused = false
         // Kept when everything that the batch set off is kept: in storage, and with other neighbours.
         if let token = batch.confirm {
-            confirm(token, to: shard, after: [storage.openBatch, neighbours.relayed.token])
+            confirm(token, to: shard, after: [storage.openBatch, neighbours.relayed.token], failure)
         }
-        if let token = batch.relayConfirm { confirm(token, to: shard, after: [storage.openBatch]) }
+        if let token = batch.relayConfirm { confirm(token, to: shard, after: [storage.openBatch], failure) }
     }
 
     /// Answers a neighbour when everything here has been answered.
-    private mutating func confirm(_ token: StorageToken, to shard: Int, after waits: [StorageToken?]) {
+    private mutating func confirm(
+        _ token: StorageToken, to shard: Int, after waits: [StorageToken?], _ failure: StorageFailure?
+    ) {
         let open = waits.compactMap(\.self)
-        guard !open.isEmpty else { return neighbours.answers.append((shard, .kept(token, nil))) }
+        guard !open.isEmpty else { return neighbours.answers.append((shard, .kept(token, failure))) }
         let owed = OwedAnswer(shard: shard, token: token, left: open.count)
+        owed.failure = failure
         for wait in open { storage.await(wait, .confirm(owed)) }
     }
 

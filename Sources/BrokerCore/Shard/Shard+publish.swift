@@ -22,7 +22,7 @@ extension Shard {
 
         let isPlain =
             publish.properties.isEmpty && !publish.retain && publish.qos != .exactlyOnce
-            && !settings.logInterest.contains(.debug)
+            && !settings.logInterest.contains(.debug) && settings.queueFullPolicy != .refusePublisher
         guard isPlain, publish.qos.rawValue <= connection.pointee.qosMax,
             settings.payloadSizeMax == 0 || publish.payload.count <= settings.payloadSizeMax
         else { return try receiveFullPublish(publish, whole, connection, slot) }
@@ -113,8 +113,17 @@ extension Shard {
                 return receiveRepetition(identifier, connection, slot)
             }
         }
+        var isFull = false
+        if settings.queueFullPolicy == .refusePublisher, publish.qos != .atMostOnce {
+            if let full = full(plan, dispatch) {
+                guard connection.pointee.version == .v5 else { throw hold(full, dispatch, connection, slot) }
+                isFull = true
+            } else {
+                connection.pointee.extras?.roomWaitEndsAt = nil
+            }
+        }
         if publish.qos != .atMostOnce { try openReceive(connection) }
-        if let refusal = refusal(of: dispatch.parts, plan) {
+        if let refusal = refusal(of: dispatch.parts, plan) ?? (isFull ? .quotaExceeded : nil) {
             guard publish.qos != .atMostOnce else { return }
             return reply(publish.qos == .atLeastOnce ? .puback : .pubrec, identifier, refusal, connection, slot)
         }

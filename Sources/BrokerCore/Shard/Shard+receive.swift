@@ -6,11 +6,14 @@ enum Fault: Error, Equatable {
     case malformed(PacketError)
     /// A rule with a code of its own.
     case refused(ReasonCode)
+    /// Not the peer's: the packet is taken again when there is room for it.
+    case noRoom
 
     var reasonCode: ReasonCode {
         switch self {
         case .malformed(let error): error.reasonCode
         case .refused(let code): code
+        case .noRoom: .quotaExceeded
         }
     }
 }
@@ -62,9 +65,7 @@ extension Shard {
         do throws(Fault) {
             while true {
                 if connection.pointee.phase == .closing { return (bytes.count, .isClosing) }
-                if connection.pointee.pauses > 0 || connection.pointee.phase == .claiming {
-                    return (consumed, .isPaused)
-                }
+                if connection.pointee.pauses > 0 { return (consumed, .isPaused) }
                 if outbox.wantsFlush { return (consumed, .wantsFlush) }
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[consumed...])
                 guard let header = try frame(rest, sizeMax), header.totalLength <= rest.count else {
@@ -82,6 +83,7 @@ extension Shard {
                 consumed &+= header.totalLength
             }
         } catch {
+            if case .noRoom = error { return (consumed, .isPaused) }
             fail(id.slot, error)
             return (bytes.count, .isClosing)
         }

@@ -54,27 +54,54 @@ extension Shard {
         clients[record.clientIdentifier] = slot
         let session = sessions.pointer(slot)
         let details = details(of: slot)
-        details.storage = SessionStorage(queue: record.queue, beyond: restored.waiting)
+        var stored = SessionStorage(queue: record.queue)
+        if restored.waiting > 0 {
+            // Where its last message stands is not known until it has been read.
+            (stored.beyond, stored.beyondBytes, stored.newest) = (
+                restored.waiting, restored.waitingBytes, LogPosition(.max)
+            )
+        }
+        details.storage = stored
         for identifier in restored.received { _ = session.pointee.received.insert(identifier) }
-        for inflight in restored.inflight {
-            guard let outgoing = Outgoing(inflight.record) else { continue }
+        for inflight in Shard.inOrderOfSending(restored.inflight) {
+            guard session.pointee.window.state(of: inflight.identifier.value) == nil,
+                let outgoing = Outgoing(inflight.record)
+            else { continue }
             session.pointee.window.restore(
                 outgoing, identifier: inflight.identifier,
                 state: inflight.isReleased ? .pubcomp : inflight.record.qos == 2 ? .pubrec : .puback)
             details.restored.insert(inflight.record.position)
         }
         for subscription in record.subscriptions { restore(subscription, slot) }
+        announcePresence(slot, isOnline: false)
+        // Its connection went with the server, if not before: from now on its time runs, and its will is on its way.
+        let disconnectedAt = record.disconnectedAt ?? now
+        details.disconnectedAt = disconnectedAt
         details.will = record.will
         if let will = record.will {
-            // Its connection went with the server: the will is due after its delay.
             details.willDueAt = record.willDueAt ?? now + Int64(will.delayIntervalSeconds) * 1000
             schedule(.will(attachment: 0), slot, session.pointee.generation, at: details.willDueAt ?? now)
         }
         if record.expiryIntervalSeconds != .max {
             schedule(
                 .sessionExpiry(attachment: 0), slot, session.pointee.generation,
-                at: (record.disconnectedAt ?? now) + Int64(record.expiryIntervalSeconds) * 1000)
+                at: disconnectedAt + Int64(record.expiryIntervalSeconds) * 1000)
+            if record.disconnectedAt == nil { keepSession(slot) }  // or the next restart would begin anew
         }
+    }
+
+    /// Identifiers were handed out in the order of sending, around the end of their range perhaps: the largest gap between
+    /// two neighbours is where they begin. The log's order may differ, where a step was refused and kept later.
+    private static func inOrderOfSending(_ inflight: [RestoredSession.Inflight]) -> [RestoredSession.Inflight] {
+        let sorted = inflight.sorted { $0.identifier.value < $1.identifier.value }
+        guard let first = sorted.first, let last = sorted.last else { return [] }
+        var start = 0
+        var gap = Int(first.identifier.value) + 65_535 - Int(last.identifier.value)
+        for i in 1..<max(1, sorted.count) {
+            let distance = Int(sorted[i].identifier.value) - Int(sorted[i - 1].identifier.value)
+            if distance > gap { (start, gap) = (i, distance) }
+        }
+        return Array(sorted[start...] + sorted[..<start])
     }
 
     private mutating func restore(_ subscription: SessionRecord.Subscription, _ slot: UInt32) {
@@ -83,7 +110,6 @@ extension Shard {
             case .shared:
                 guard let name = MQTTString(subscription.filter) else { return }
                 joinGroup(name, subscription.identifier, subscription.options, slot)
-                announcePresence(slot, isOnline: false)
             case .notShared:
                 _ = addSubscription(filter, subscription.identifier, subscription.options, slot)
             case .invalid: return
@@ -94,7 +120,11 @@ extension Shard {
     /// Takes up a retained message of an earlier run.
     package mutating func restoreRetained(_ message: LoggedMessage, at now: Int64) {
         self.now = now
-        guard message.expiresAt > now, let kept = message.withParts({ Message.make($0) }) else { return }
-        retained.set(kept)
+        guard message.expiresAt > now else {
+            // Its topic's shard alone speaks of it.
+            let isOurs = message.topic.withUnsafeBytes { neighbours.home($0) == index }
+            return isOurs ? storage.removeRetained(message.topic) : ()
+        }
+        if let kept = message.withParts({ Message.make($0) }) { retained.set(kept) }
     }
 }

@@ -37,12 +37,6 @@ struct SharedMembership {
     var identifier: UInt32
 }
 
-/// A message of a group whose member could not finish it.
-struct Orphan {
-    var group: MQTTString
-    var message: Message
-}
-
 extension Shard {
     // MARK: Members, at their own shard
 
@@ -128,7 +122,7 @@ extension Shard {
         dispatch.finish()
     }
 
-    private mutating func giveBack(_ parts: MessageParts, _ group: MQTTString) {
+    mutating func giveBack(_ parts: MessageParts, _ group: MQTTString) {
         let home = home(of: group)
         if home == index { return redispatch(parts, group) }
         let message = pack(parts, for: home, from: nil)
@@ -205,7 +199,8 @@ extension Shard {
     /// One copy for the group: to the next member that can take it, at that member's QoS. [5.0 MQTT-4.8.2-3]
     mutating func forwardShared(_ slot: UInt32, _ dispatch: inout Dispatch) {
         let group = groups.pointer(slot)
-        guard let index = nextMember(group, qos: dispatch.parts.qos) else { return }
+        guard let index = chosenMember(group, qos: dispatch.parts.qos) else { return }
+        group.pointee.turn = (index &+ 1) % group.pointee.members.count
         let member = group.pointee.members[index]
         dispatch.receivers &+= 1
         guard member.name.shard == self.index else {
@@ -230,7 +225,7 @@ extension Shard {
 
     /// The next in turn that is connected and keeps up; else the next that is connected; else, where messages are
     /// kept for the absent, the next of those.
-    private func nextMember(_ group: UnsafeMutablePointer<SharedGroup>, qos: UInt8) -> Int? {
+    func chosenMember(_ group: UnsafeMutablePointer<SharedGroup>, qos: UInt8) -> Int? {
         let count = group.pointee.members.count
         guard count > 0 else { return nil }
         var connected: Int?
@@ -242,15 +237,10 @@ extension Shard {
                 if absent == nil { absent = index }
                 continue
             }
-            if keepsUp(member, qos) {
-                group.pointee.turn = (index &+ 1) % count
-                return index
-            }
+            if keepsUp(member, qos) { return index }
             if connected == nil { connected = index }
         }
-        guard let chosen = connected ?? absent else { return nil }
-        group.pointee.turn = (chosen &+ 1) % count
-        return chosen
+        return connected ?? absent
     }
 
     /// Whether a message to this member would leave at once. Of members elsewhere we only know that they are there.
@@ -262,37 +252,6 @@ extension Shard {
         guard connection.pointee.flow == .flowing, session.pointee.queue.isEmpty else { return false }
         return min(member.options.qos, qos) == 0
             || session.pointee.window.hasRoom(limit: connection.pointee.sendLimit)
-    }
-
-    // MARK: When a member's session ends
-
-    /// Messages of shared subscriptions that the ending session had not acknowledged and that another may have: what
-    /// was queued, and QoS 1 in flight. QoS 2 that has begun ends with its session. [5.0 MQTT-4.8.2-4] [5.0 MQTT-4.8.2-5]
-    mutating func takeOrphans(_ slot: UInt32) -> [Orphan] {
-        let session = sessions.pointer(slot)
-        guard !session.pointee.shared.isEmpty else { return [] }
-        var names: [UInt32: MQTTString] = [:]
-        for membership in session.pointee.shared { names[membership.number] = membership.group }
-        var orphans: [Orphan] = []
-        session.pointee.window.forEach { entry in
-            guard let group = names[entry.payload.group], entry.state == .puback else { return }
-            entry.payload.message.retain()
-            orphans.append(Orphan(group: group, message: entry.payload.message))
-        }
-        for outgoing in session.pointee.queue {
-            guard let group = names[outgoing.group] else { continue }
-            outgoing.message.retain()
-            orphans.append(Orphan(group: group, message: outgoing.message))
-        }
-        return orphans
-    }
-
-    /// Gives messages of a member that left to the others.
-    mutating func redeliver(_ orphans: [Orphan]) {
-        for orphan in orphans {
-            if !orphan.message.isExpired(at: now) { giveBack(orphan.message.parts, orphan.group) }
-            orphan.message.release()
-        }
     }
 
     /// Another member's turn for a message that has come back.

@@ -13,13 +13,17 @@ extension Shard {
         var codes: [ReasonCode] = []
         codes.reserveCapacity(packet.subscriptions.count)
         var retainedFor: [RetainedRequest] = []
+        var changes = SubscriptionChanges()
         for subscription in packet.subscriptions {
+            changes.note(subscription.filter, self.subscription(to: subscription.filter, sessionSlot))
             let code = try subscription.filter.bytes.borrowed { filter throws(Fault) in
                 try subscribe(
                     subscription, filter, packet.subscriptionIdentifier ?? 0, sessionSlot, &retainedFor)
             }
             codes.append(code)  // [5.0 MQTT-3.8.4-6] [3.1.1 MQTT-3.9.3-1]
-            if !code.isError {
+            if code.isError {
+                changes.changes.removeLast()
+            } else {
                 let client = sessions.pointer(sessionSlot).pointee.clientIdentifier
                 log(
                     [.subscribe, .debug],
@@ -29,12 +33,12 @@ extension Shard {
         let session = sessions.pointer(sessionSlot)
         let isKept = session.pointee.details?.storage != nil
         guard !neighbours.isAlone else {
-            answer(.suback, packet.packetIdentifier, codes, isKept, nil, sessionSlot, connection, slot)
+            answer(.suback, packet.packetIdentifier, codes, isKept ? changes : nil, nil, connection, slot)
             return retainedFor.isEmpty ? () : startRetained(retainedFor, sessionSlot)
         }
         // First every neighbour must send us what it publishes, then we must have what it retained before that.
         let reply = storage.newToken()
-        answer(.suback, packet.packetIdentifier, codes, isKept, reply, sessionSlot, connection, slot)
+        answer(.suback, packet.packetIdentifier, codes, isKept ? changes : nil, reply, connection, slot)
         whenAllHaveHeard(
             .barrier(
                 RetainedStart(
@@ -51,7 +55,9 @@ extension Shard {
             log(.debug, .received(.unsubscribe, client: client, identifier: packet.packetIdentifier, reason: 0))
         }
         var codes: [ReasonCode] = []
+        var changes = SubscriptionChanges()
         for filter in packet.filters {
+            changes.note(filter, subscription(to: filter, sessionSlot))
             let code = try filter.bytes.borrowed { bytes throws(Fault) in
                 try unsubscribe(bytes, sessionSlot)
             }
@@ -60,25 +66,64 @@ extension Shard {
             log([.unsubscribe, .debug], .unsubscription(client: client, filter: filter))
         }
         let isKept = sessions.pointer(sessionSlot).pointee.details?.storage != nil
-        answer(.unsuback, packet.packetIdentifier, codes, isKept, nil, sessionSlot, connection, slot)
+        answer(.unsuback, packet.packetIdentifier, codes, isKept ? changes : nil, nil, connection, slot)
     }
 
     /// The answer, when what it says is kept and neighbours have `heard` it: whatever is published after SUBACK comes.
     /// [5.0 MQTT-3.8.4-2] [3.1.1 MQTT-3.8.4-2]
     private mutating func answer(
-        _ type: PacketType, _ identifier: UInt16, _ codes: [ReasonCode], _ isKept: Bool, _ heard: StorageToken?,
-        _ session: UInt32, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+        _ type: PacketType, _ identifier: UInt16, _ codes: [ReasonCode], _ kept: SubscriptionChanges?,
+        _ heard: StorageToken?, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
     ) {
-        guard isKept || connection.pointee.hasWaitingReplies || heard != nil else {
+        guard kept != nil || connection.pointee.hasWaitingReplies || heard != nil else {
             return sendCodes(type, identifier, codes, connection, slot)
         }
-        let token = isKept ? keepSession(session) : nil
+        var token: StorageToken?
+        if let kept { token = keepSubscriptions(kept, connection.pointee.session) }
         queueReply(
             .init(type: type, identifier: identifier, reason: .success, token: token, other: heard, codes: codes),
             connection, slot)
     }
 
+    /// Keeps what has changed; refused, it is taken back.
+    private mutating func keepSubscriptions(_ changes: SubscriptionChanges, _ slot: UInt32) -> StorageToken? {
+        let session = sessions.pointer(slot)
+        guard let token = keepSession(slot) else { return nil }
+        session.pointee.details?.subscriptionChanges.append(changes)
+        storage.await(token, .subscriptions(session: slot, generation: session.pointee.generation))
+        return token
+    }
+
     // MARK: One filter
+
+    /// The session's subscription with exactly this filter, as it is now.
+    private func subscription(to filter: MQTTString, _ slot: UInt32) -> SubscriptionChanges.State? {
+        let session = sessions.pointer(slot)
+        guard session.pointee.details?.storage != nil else { return nil }
+        return filter.bytes.withUnsafeBytes { bytes in
+            if TopicSyntax.hasSharePrefix(bytes) {
+                return session.pointee.shared.first { $0.group == filter }.map { ($0.options, $0.identifier) }
+            }
+            guard let place = place(of: bytes, slot) else { return nil }
+            let subscriber = routes.subscriber(at: place)
+            return (subscriber.options, subscriber.identifier)
+        }
+    }
+
+    /// Makes a filter's subscription what it was.
+    mutating func takeBack(_ change: SubscriptionChanges.Change, _ slot: UInt32) {
+        change.filter.bytes.withUnsafeBytes { bytes in
+            let isShared = TopicSyntax.hasSharePrefix(bytes)
+            if let before = change.before {
+                if isShared { return joinGroup(change.filter, before.identifier, before.options, slot) }
+                _ = addSubscription(bytes, before.identifier, before.options, slot)
+            } else if isShared {
+                _ = leaveGroup(bytes, slot)
+            } else if let place = place(of: bytes, slot) {
+                remove(bytes, place, slot)
+            }
+        }
+    }
 
     private mutating func subscribe(
         _ subscription: Subscription, _ filter: UnsafeRawBufferPointer, _ identifier: UInt32, _ session: UInt32,
@@ -138,10 +183,14 @@ extension Shard {
         guard TopicSyntax.isValidFilter(filter) else { throw .refused(.topicFilterInvalid) }
         // Character by character the same filter, or none. [5.0 MQTT-3.10.4-1] [3.1.1 MQTT-3.10.4-1]
         guard let place = place(of: filter, slot) else { return .noSubscriptionExisted }
+        remove(filter, place, slot)
+        return .success
+    }
+
+    private mutating func remove(_ filter: UnsafeRawBufferPointer, _ place: SubscriptionPlace, _ slot: UInt32) {
         if isOnlyLocal(at: place.node) { announce(filter, isWanted: false) }
         removeSubscription(place, of: slot)
         invalidate(filter)
-        return .success
     }
 
     /// Where this session's subscription to exactly this filter stands: the shorter of two lists is searched.

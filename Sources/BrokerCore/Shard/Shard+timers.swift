@@ -14,6 +14,14 @@ struct Deadline: Comparable {
         case retainedSweep
         /// Storage refused to read a session's queue: it is asked again.
         case readOn
+        /// The same for steps of QoS 2, and for a session's record.
+        case stepRetry, recordRetry
+        /// The same for what nobody waits for.
+        case storageRetry
+        /// Time to look for messages that have waited too long; `slot` is the session to begin with.
+        case queueSweep
+        /// A publisher has waited for room.
+        case roomWait
     }
 
     var at: Int64
@@ -38,9 +46,11 @@ extension Shard {
         while let next = deadlines.min, next.at <= now {
             deadlines.removeMin()
             switch next.kind {
-            case .connectTimeout, .keepAlive, .stall: dueForConnection(next)
-            case .sessionExpiry, .will, .readOn: dueForSession(next)
+            case .connectTimeout, .keepAlive, .stall, .roomWait: dueForConnection(next)
+            case .sessionExpiry, .will, .readOn, .stepRetry, .recordRetry: dueForSession(next)
             case .retainedSweep: sweepRetained(walk: next.slot)
+            case .storageRetry: retryStorage()
+            case .queueSweep: sweepQueues(from: next.slot)
             }
         }
     }
@@ -55,7 +65,8 @@ extension Shard {
             if connection.pointee.phase == .awaitingConnect { close(due.slot, .connectTimeout) }
         case .keepAlive: keepAliveIsDue(due.slot, connection)
         case .stall(let blocking): stall(due.slot, blocking: blocking)
-        case .sessionExpiry, .will, .readOn, .retainedSweep: break
+        case .roomWait: roomWaitIsOver(due.slot, connection)
+        default: break
         }
     }
 
@@ -71,7 +82,11 @@ extension Shard {
             counters.sessionsExpired &+= 1
             endSession(due.slot)
         case .readOn: readAgain(due.slot)
-        case .connectTimeout, .keepAlive, .stall, .retainedSweep: break
+        case .stepRetry: retrySteps(due.slot)
+        case .recordRetry:
+            session.pointee.details?.recordIsDue = false
+            keepSession(due.slot)
+        default: break
         }
     }
 

@@ -55,6 +55,8 @@ package struct Shard: ~Copyable {
     var forwardedProperties = ByteRun(capacity: 256)
     var storage = StorageDesk()
     var neighbours: Neighbourhood
+    /// Publishers that wait for room in the whole store.
+    var publishersWaiting: [ConnectionID] = []
 
     /// - Parameters:
     ///   - index: its number among its neighbours, from 0.
@@ -84,6 +86,7 @@ package struct Shard: ~Copyable {
     package mutating func start(at now: Int64) {
         self.now = now
         scheduleSweep()
+        scheduleQueueSweep()
     }
 
     deinit { templates.deallocate() }

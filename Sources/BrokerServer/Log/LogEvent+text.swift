@@ -40,8 +40,7 @@ extension LogWriter {
             return [
                 (
                     .notice,
-                    "Outgoing messages are being dropped for client \(client): "
-                        + "its queue holds \(limit) (max_queued_messages, max_queued_bytes)."
+                    "Outgoing messages are being dropped for client \(client): \(LogWriter.text(limit))."
                 )
             ]
         case .readerStalled(let client, let milliseconds):
@@ -57,6 +56,16 @@ extension LogWriter {
         case .storageFailed(let failure, let messages):
             return [(.error, "Storage is \(failure): \(messages) requests were not kept and are not acknowledged.")]
         case .received, .sending, .publish: return [(.debug, LogWriter.packet(event))]
+        }
+    }
+
+    /// The limit that was reached, and the key that sets it.
+    private static func text(_ limit: QueueLimit) -> String {
+        switch limit {
+        case .messages(let count): "its queue holds \(count) messages (max_queued_messages)"
+        case .bytes(let count): "its queue holds \(count) bytes (max_queued_bytes)"
+        case .age(let seconds): "they have waited \(seconds) seconds (queue_max_age)"
+        case .store: "the store is full (store_max_messages, store_max_bytes)"
         }
     }
 
