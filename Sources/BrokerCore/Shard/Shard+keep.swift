@@ -73,7 +73,7 @@ extension Shard {
         let connection = session.pointee.connection
         write(
             outgoing, identifier, duplicate: false, connections.pointer(connection), connection,
-            publisher: SlotTable<Connection>.none)
+            publisher: nil)
     }
 
     private mutating func releaseKept(_ identifier: UInt16, _ slot: UInt32) {
