@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One stopped subscriber among fifty: how much do the others get?
 
-    Benchmarks/slow_reader.py --broker '.build/release/martlet broker -c {conf}' [--pairs 50] [--seconds 5] [--rounds 3]
+    Benchmarks/slow_reader.py --broker '.build/release/martlet broker -c {conf}' [--pairs 50] [--seconds 5] [--rounds 3] [--loops 1]
 
 Pairs of publisher and subscriber at QoS 0, each on its own topic, in one process. In turns of A and B: A, all read;
 B, the last subscriber stops reading after it has subscribed. Printed is what the others received in B as a share of
@@ -49,7 +49,7 @@ def dropped(port):
     return int(digits or 0)
 
 
-def run(command, pairs, seconds, stops):
+def run(command, pairs, seconds, stops, loops):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -57,6 +57,8 @@ def run(command, pairs, seconds, stops):
     conf = os.path.join(folder, "broker.conf")
     with open(conf, "w") as f:
         f.write(CONF.format(port=port))
+        if loops > 1:
+            f.write(f"event_loops {loops}\n")
     broker = subprocess.Popen(shlex.split(command.format(conf=conf, port=port)), stdin=subprocess.DEVNULL)
     try:
         for _ in range(100):
@@ -114,11 +116,12 @@ def main():
     p.add_argument("--pairs", type=int, default=50)
     p.add_argument("--seconds", type=float, default=5)
     p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--loops", type=int, default=1, help="event_loops of the broker")
     a = p.parse_args()
     all_read, one_stopped, drops = [], [], []
     for _ in range(a.rounds):
-        all_read.append(run(a.broker, a.pairs, a.seconds, False)[0])
-        rate, dropped_messages = run(a.broker, a.pairs, a.seconds, True)
+        all_read.append(run(a.broker, a.pairs, a.seconds, False, a.loops)[0])
+        rate, dropped_messages = run(a.broker, a.pairs, a.seconds, True, a.loops)
         one_stopped.append(rate)
         drops.append(dropped_messages)
     share = statistics.median(one_stopped) / statistics.median(all_read)

@@ -79,7 +79,7 @@ struct EventLoopLimitsTests {
         let each = 1_500
         let before = broker.residentBytes
         for flood in floods { #expect(!flood.send(upTo: each, withinMilliseconds: 700), "nobody made it wait") }
-        // Two outputs' worth, and a mebibyte on the way from each of two loops; what sockets hold is not ours.
+        // Two outputs' worth, and at most 4 MiB on the way from each of two loops; what sockets hold is not ours.
         let growth = broker.residentBytes - before
         #expect(growth < 24 << 20, "grew by \(growth) bytes while 90 MB were offered")
 

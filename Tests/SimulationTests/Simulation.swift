@@ -74,7 +74,7 @@ final class Simulation {
         let index = world.shard.index
         world.tell = { [unowned self] shard, batch in mail[index][shard].append(batch) }
         let client = settings.outputBytesMax
-        let onTheWay = (worlds.count - 1) * 4 * settings.neighbourBytesMax
+        let onTheWay = (worlds.count - 1) * settings.neighbourBytesMax
         world.afterEvent = { [unowned self] world in
             // A connection may hold its limit, what each publisher was just sending, what was on the way from
             // neighbours, and the replies to its own reading.

@@ -59,8 +59,9 @@ package struct ShardSettings: Sendable {
     package var connectTimeout: Int64 = 10_000
     /// Unsent bytes a connection may hold before its publishers are paused: `output_buffer_bytes`.
     package var outputBytesMax = 1 << 20
-    /// Bytes of messages that may be on the way from one shard to another before their publishers are paused.
-    package var neighbourBytesMax = 1 << 18
+    /// Bytes of messages that may be on the way from one shard to another before their publishers are paused. Some thirty
+    /// publishers' reads: it bounds memory, and is not to favour those whose readers are at home.
+    package var neighbourBytesMax = 4 << 20
     /// Topics whose receivers are remembered: `route_cache_entries`.
     package var routeCacheEntries = 262_144
 

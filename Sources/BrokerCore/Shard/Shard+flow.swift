@@ -54,8 +54,8 @@ extension Shard {
         hold(publisher, for: connection)
     }
 
-    /// What neighbours may add to a reader's output beyond what its own shard's publishers may: four ways' worth each.
-    private var neighboursBytesMax: Int { (neighbours.count - 1) * 4 * settings.neighbourBytesMax }
+    /// What neighbours may add to a reader's output beyond what its own shard's publishers may: a way's worth each.
+    private var neighboursBytesMax: Int { (neighbours.count - 1) * settings.neighbourBytesMax }
 
     /// Whether a reader that is not flowing gets one more QoS 0 message; if not, it is counted.
     @inline(never)
