@@ -1,4 +1,5 @@
 package import BrokerCore
+import Glibc
 
 /// What an import brought, and what it left where it was.
 package struct ImportSummary: Equatable, Sendable {
@@ -45,6 +46,8 @@ package struct ImportSummary: Equatable, Sendable {
 package enum StoreImportError: Error, Equatable, Sendable, CustomStringConvertible {
     case mosquitto(MosquittoSnapshotError)
     case lines(StoreLineError)
+    /// The file to import cannot be opened: its path and the system's error number.
+    case unreadable(String, Int32)
     /// The store did not keep what came.
     case refused(StorageFailure)
 
@@ -52,6 +55,7 @@ package enum StoreImportError: Error, Equatable, Sendable, CustomStringConvertib
         switch self {
         case .mosquitto(let error): "\(error)"
         case .lines(let error): "\(error)"
+        case .unreadable(let path, let number): "\(path): \(String(cString: strerror(number)))"
         case .refused(.full): "the store has no room for it"
         case .refused: "the store did not keep it"
         }

@@ -1,4 +1,5 @@
 import BrokerCore
+import BrokerStore
 import MQTTProtocol
 import Synchronization
 
@@ -14,6 +15,13 @@ final class ModelStore: Sendable {
         /// The packet identifier it is in flight under.
         var sentAs: UInt16?
         var isReleased = false
+        var group: UInt32 = 0
+
+        var record: QueuedRecord {
+            QueuedRecord(
+                position: LogPosition(position), message: message, qos: qos, retain: retain,
+                subscriptionIdentifiers: identifiers, group: group)
+        }
     }
 
     struct Content {
@@ -42,6 +50,39 @@ final class ModelStore: Sendable {
         queue(name).map { String(decoding: $0.message.payload, as: UTF8.self) }
     }
 
+    /// What a restart would find, sessions in the order they came.
+    func restored() -> [RestoredSession] {
+        all.sessions.map { record in
+            let entries = all.queues[record.queue] ?? []
+            let inflight = entries.compactMap { entry in
+                entry.sentAs.flatMap { PacketIdentifier($0) }.map {
+                    RestoredSession.Inflight(record: entry.record, identifier: $0, isReleased: entry.isReleased)
+                }
+            }
+            return RestoredSession(
+                record: record, received: all.received[record.queue] ?? [], inflight: inflight,
+                waiting: entries.count - inflight.count)
+        }
+    }
+
+    /// Exported, as one text.
+    func exported() throws -> String {
+        var text: [UInt8] = []
+        var export = try StoreExport(
+            read: { queue, after, countMax, _ in
+                let entries = (self.all.queues[queue] ?? []).filter { $0.position > after.value }
+                // Fewer than asked for is allowed, and is what an engine does at the end of a piece.
+                return entries.prefix(min(countMax, 3)).map(\.record)
+            },
+            write: { text += $0 })
+        for session in restored() { try export.add(session) }
+        try export.writeQueues()
+        for message in all.retained.values.sorted(by: { $0.topic.lexicographicallyPrecedes($1.topic) }) {
+            try export.addRetained(message)
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
     func perform(_ request: StorageRequest) -> StorageEvent { content.withLock { $0.perform(request) } }
 }
 
@@ -59,7 +100,7 @@ extension ModelStore.Content {
                 queues[entry.queue, default: []].append(
                     .init(
                         position: first + UInt64(entry.message), message: batch.message(entry.message), qos: entry.qos,
-                        retain: entry.retain, identifiers: entry.subscriptionIdentifiers))
+                        retain: entry.retain, identifiers: entry.subscriptionIdentifiers, group: entry.group))
             }
             for index in batch.retained { retained[batch.message(index).topic] = batch.message(index) }
             for removal in batch.retainedRemoved { retained[removal.topic] = nil }
