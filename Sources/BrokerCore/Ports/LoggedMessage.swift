@@ -78,13 +78,17 @@ package struct LoggedMessage: Equatable, Sendable {
     static func encode(_ parts: MessageParts, into bytes: inout [UInt8]) {
         let count = headerLength + parts.topic.count + parts.properties.count + parts.payload.count
         bytes.reserve(more: count)
-        bytes.append(parts.qos | (parts.retain ? 4 : 0))
-        bytes.append(littleEndian: UInt16(parts.topic.count))
-        bytes.append(littleEndian: UInt32(parts.properties.count))
-        bytes.append(littleEndian: UInt32(parts.payload.count))
-        bytes.append(littleEndian: UInt64(bitPattern: parts.expiresAt))
-        bytes.append(littleEndian: parts.publisher)
-        bytes.append(littleEndian: parts.storedAt)
+        // Put together first: one append instead of seven.
+        withUnsafeTemporaryAllocation(byteCount: headerLength, alignment: 8) { header in
+            header[0] = parts.qos | (parts.retain ? 4 : 0)
+            header.storeBytes(of: UInt16(parts.topic.count).littleEndian, toByteOffset: 1, as: UInt16.self)
+            header.storeBytes(of: UInt32(parts.properties.count).littleEndian, toByteOffset: 3, as: UInt32.self)
+            header.storeBytes(of: UInt32(parts.payload.count).littleEndian, toByteOffset: 7, as: UInt32.self)
+            header.storeBytes(of: parts.expiresAt.littleEndian, toByteOffset: 11, as: Int64.self)
+            header.storeBytes(of: parts.publisher.littleEndian, toByteOffset: 19, as: UInt64.self)
+            header.storeBytes(of: parts.storedAt.littleEndian, toByteOffset: 27, as: UInt32.self)
+            bytes.append(contentsOf: header)
+        }
         bytes.append(contentsOf: parts.topic)
         bytes.append(contentsOf: parts.properties)
         bytes.append(contentsOf: parts.payload)
@@ -92,10 +96,6 @@ package struct LoggedMessage: Equatable, Sendable {
 }
 
 extension [UInt8] {
-    fileprivate mutating func append(littleEndian value: some FixedWidthInteger) {
-        Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
-    }
-
     /// Room for more, without giving up growth by doubling.
     fileprivate mutating func reserve(more count: Int) {
         if self.count + count > capacity { reserveCapacity(Swift.max(self.count + count, capacity * 2)) }

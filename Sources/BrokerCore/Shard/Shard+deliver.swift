@@ -88,7 +88,17 @@ extension Shard {
     ) {
         if session.pointee.details?.publishersWaiting.isEmpty == false { releasePublishers(slot) }
         if session.pointee.queue.isEmpty { readOn(slot) }
-        if session.pointee.queue.isEmpty { pumpRetained(slot) }
+        if session.pointee.queue.isEmpty, session.pointee.details?.retained.isEmpty == false { pumpRetained(slot) }
+    }
+
+    /// Whether `pump` would send this message at once if it stood alone in the queue.
+    func goesAtOnce(_ outgoing: Outgoing, _ session: UnsafeMutablePointer<Session>, _ details: SessionDetails) -> Bool {
+        guard session.pointee.isOnline, session.pointee.queue.isEmpty else { return false }
+        let connection = connections.pointer(session.pointee.connection)
+        return connection.pointee.phase == .open && connection.pointee.flow == .flowing
+            && connection.pointee.outputCount &+ connection.pointee.outputShared < Outbox.earlyFlushBytes
+            && (outgoing.qos == 0 || hasRoom(session, connection, outgoing)) && details.resends.isEmpty
+            && (outgoing.qos == 2 || details.sends.isEmpty) && !outgoing.message.isExpired(at: now)
     }
 
     private func hasRoom(

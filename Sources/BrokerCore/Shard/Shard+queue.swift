@@ -81,6 +81,10 @@ extension Shard {
         }
         details.storage?.readUpTo = outgoing.position
         details.storage?.newest = outgoing.position
+        if goesAtOnce(outgoing, session, details) {
+            let connection = session.pointee.connection
+            return sendQueued(outgoing, slot, session, connections.pointer(connection), connection)
+        }
         session.pointee.queue.append(outgoing)
         session.pointee.queuedBytes += size
         pump(slot)
