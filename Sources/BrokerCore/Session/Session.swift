@@ -67,6 +67,8 @@ final class SessionDetails {
     var storage: SessionStorage?
     /// QoS 2 messages whose identifiers are being kept: others wait behind them, so that order holds.
     var sends = OpenSteps()
+    /// Identifiers that were kept after their connection had gone: their PUBLISH has not left yet.
+    var unsent: Set<UInt16> = []
     /// PUBRECs that are being kept before their PUBRELs leave.
     var releases = OpenSteps()
     /// Its record was refused and is asked for again in a while.

@@ -246,6 +246,7 @@ extension Shard {
             var identifiers: [UInt16] = []
             session.pointee.window.forEach { identifiers.append($0.identifier) }
             details.resends.append(contentsOf: identifiers)
+            details.unsent.formIntersection(identifiers)
             details.sends.resend()
             details.releases.resend()
         }
@@ -281,7 +282,8 @@ extension Shard {
                 continue
             }
             // [5.0 MQTT-3.3.1-1] [3.1.1 MQTT-3.3.1-1]
-            write(outgoing, identifier, duplicate: true, connection, slot, publisher: nil)
+            let hasLeft = details.unsent.remove(identifier) == nil
+            write(outgoing, identifier, duplicate: hasLeft, connection, slot, publisher: nil)
         }
     }
 }

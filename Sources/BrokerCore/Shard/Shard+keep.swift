@@ -55,7 +55,11 @@ extension Shard {
         switch step.kind {
         case .sent:
             while let next = details.sends.takeKept() {
-                if isOnline, !next.isResent { writeKept(next.identifier, slot) }
+                if isOnline, !next.isResent {
+                    writeKept(next.identifier, slot)
+                } else {
+                    details.unsent.insert(next.identifier)
+                }
             }
         case .pubrec:
             while let next = details.releases.takeKept() {
