@@ -82,7 +82,7 @@ package struct ModelStorage: Sendable {
             switch change {
             case .received(let queue, let identifier):
                 queues.insert(queue)
-                received[queue, default: []].append(identifier)
+                if received[queue]?.contains(identifier) != true { received[queue, default: []].append(identifier) }
             case .released(let queue, let identifier):
                 received[queue]?.removeAll { $0 == identifier }
             case .sent(let queue, let position, let identifier):

@@ -50,6 +50,9 @@ package struct TestStorage {
         }
     }
 
+    /// Nothing is asked that was not done and answered.
+    package var isIdle: Bool { waiting.isEmpty && answers.isEmpty }
+
     /// Takes one answer for delivery.
     package mutating func takeAnswer(at index: Int = 0) -> StorageEvent { answers.remove(at: index) }
 }

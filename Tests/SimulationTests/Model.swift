@@ -41,6 +41,8 @@ struct Model {
         var isAcknowledged = false
         /// The publisher has sent it again: at QoS 1 it may have been published twice.
         var isRepeated = false
+        /// The broker was lost while it was under way: what was handed on and not kept may be handed on again.
+        var sawCrash = false
         /// Clients that must get it once it is acknowledged.
         var owed: Set<Int>
         /// Shared subscriptions of which one member must get it.
@@ -114,6 +116,11 @@ struct Model {
         if let at { processed[message.topic] = max(processed[message.topic] ?? 0, at) }
     }
 
+    /// The broker is gone with everything it had not kept.
+    mutating func crash() {
+        for (key, message) in messages where !message.isAcknowledged { messages[key]?.sawCrash = true }
+    }
+
     // MARK: What subscribers know
 
     mutating func deliver(_ publish: Publish, to receiver: Int, group: String?) {
@@ -135,7 +142,8 @@ struct Model {
         if let group { seenByGroup[group, default: []].insert(key) }
         // A message published at QoS 1 may be published again, whatever it is delivered at.
         let isCertain = !hasRefusals || (!hasNeighbours && publish.qos == .exactlyOnce && lasting.contains(receiver))
-        if publish.qos != .atLeastOnce, message.qos != .atLeastOnce, isCertain {
+        let isStored = publish.qos == .exactlyOnce && lasting.contains(receiver) && !hasNeighbours
+        if publish.qos != .atLeastOnce, message.qos != .atLeastOnce, isCertain, isStored || !message.sawCrash {
             let name = group ?? "client \(receiver)"
             exactly[name, default: [:]][key, default: 0] += 1
             if exactly[name]?[key] != 1 { breach("\(key) on \(message.topic) came twice to \(name) at \(publish.qos)") }

@@ -26,6 +26,7 @@ extension SimulatedClient {
         case .suback(let suback):
             guard let filter = pending.removeValue(forKey: suback.packetIdentifier) else { return }
             if suback.reasonCodes.count == 1, suback.reasonCodes[0].rawValue <= 2 {
+                isKept = kind != .clean
                 subscriptions[filter] = qos(for: filter)
             }
         case .unsuback, .pingresp, .disconnect: break
@@ -44,7 +45,8 @@ extension SimulatedClient {
         let isPresent = version == .v31 ? kind == .persistent && isEstablished : connack.sessionPresent
         if kind == .persistent, isEstablished, !isPresent { model.breach("the session of client \(index) is gone") }
         if !isPresent { forgetSession(&model) }
-        isEstablished = true
+        mustReconnect = isUncertain && kind == .persistent && version != .v5
+        isEstablished = !mustReconnect
         isUncertain = false
         sendLimit = min(20, Int(connack.properties.receiveMaximum ?? 20))
         for i in outgoing.indices { resend(i, &model) }

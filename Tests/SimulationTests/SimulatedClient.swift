@@ -48,8 +48,14 @@ final class SimulatedClient {
 
     /// The server has, as far as it knows, a session for it.
     var isEstablished = false
+    /// Something was answered that waits for the session's record: from now on no crash may take it.
+    var isKept = false
+    /// The broker was lost since the session began, and what was not kept went with it.
+    var hasCrashed = false
     /// A CONNACK was missed: a session that may end has perhaps been replaced by an empty one.
     var isUncertain = false
+    /// 3.x can only begin anew with a session that ends: it leaves, and comes back for one that does not.
+    var mustReconnect = false
     /// QoS 1 and 2 exchanges under way, oldest first.
     var outgoing: [Outgoing] = []
     var lastIdentifier: UInt16 = 0
@@ -112,8 +118,11 @@ final class SimulatedClient {
 
     /// The connection is over, whoever ended it.
     func loseConnection() {
-        if phase == .connecting, kind == .mortal { isUncertain = true }
+        if phase == .connecting, kind == .mortal || (kind == .persistent && hasCrashed && !isKept) {
+            isUncertain = true
+        }
         phase = .offline
+        mustReconnect = false
         wire = nil
         unsent = []
         replies = []
@@ -126,6 +135,20 @@ final class SimulatedClient {
         outgoing = []
         held = []
         subscriptions = [:]
+        isEstablished = false
+        isKept = false
+        hasCrashed = false
         model.forgive(index)
+    }
+
+    /// The broker is gone, with everything it had not kept.
+    func loseBroker() {
+        abandoned = []
+        loseConnection()
+        guard kind != .clean else { return }
+        hasCrashed = true
+        isEstablished = isKept
+        // 3.1 does not say whether the session is there.
+        if version == .v31, !isKept { isUncertain = true }
     }
 }

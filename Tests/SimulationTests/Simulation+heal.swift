@@ -5,6 +5,8 @@ import ShardTestKit
 /// The end: everything is mended, and everything that was promised must arrive.
 extension Simulation {
     func heal() {
+        let hadRefusals = refusalPercent > 0
+        if crashesPerTenThousand > 0, random.chance(50) { crash() }
         refusalPercent = 0
         for client in clients {
             for wire in client.abandoned { world(of: client).cut(wire) }
@@ -18,8 +20,11 @@ extension Simulation {
                 model.breach("client \(client.index) still waits for answers to \(open)")
             }
         }
-        for world in worlds where world.storage.engine.queueCount > 0 {
-            model.breach("\(world.storage.engine.queueCount) queues still hold messages in the log")
+        if !hadRefusals, disk.engine.queueCount > 0 {
+            model.breach("\(disk.engine.queueCount) queues still hold messages in the log")
+        }
+        if !hadRefusals, disk.engine.exchangeCount > 0 {
+            model.breach("\(disk.engine.exchangeCount) QoS 2 exchanges are still in the log")
         }
         model.finish()
         model.finish(retained: findRetained())
@@ -33,7 +38,7 @@ extension Simulation {
             var hasMoved = false
             for client in clients { hasMoved = settle(client) || hasMoved }
             for world in worlds {
-                if world.shard.hasBatch || world.shard.hasOutput || !world.storage.answers.isEmpty { hasMoved = true }
+                if world.shard.hasBatch || world.shard.hasOutput || !world.storage.isIdle { hasMoved = true }
                 world.tick()
                 world.answerAll()
                 world.run()
@@ -57,6 +62,7 @@ extension Simulation {
     private func settle(_ client: SimulatedClient) -> Bool {
         if let wire = client.wire, wire.isClosed { client.loseConnection() }
         if client.phase == .offline { connect(client) }
+        if client.mustReconnect { leave(client) }
         guard let wire = client.wire else { return true }
         let before = client.unsent.count + client.replies.count + wire.socket.count
         if client.phase == .online { client.reply(.max) }

@@ -6,14 +6,26 @@ import ShardTestKit
 final class Simulation {
     let seed: UInt64
     var random: SeededGenerator
-    let worlds: [ShardHarness]
+    /// Shards of this run; the next has others.
+    var worlds: [ShardHarness] = []
+    /// What outlives them.
+    let disk = ModelDisk()
+    /// Decides which shard is whose home; new for each run.
+    var homeKey: UInt64
     var clients: [SimulatedClient] = []
     var model = Model()
     /// What shards have said to each other and not yet heard: from, to, oldest first.
-    var mail: [[[PeerBatch]]]
+    var mail: [[[PeerBatch]]] = []
     let settings: ShardSettings
     /// Storage refuses this many requests of a hundred, until the end.
     var refusalPercent: Int
+    /// The disk has no room until this step.
+    private var isFullUntil = 0
+    /// The disk takes nothing until this step, as if its writer were stopped.
+    private var isStoppedUntil = 0
+    /// How often, in ten thousand steps, the broker is lost with everything in memory.
+    let crashesPerTenThousand: Int
+    var crashes = 0
     private(set) var steps = 0
 
     static let topics = ["t/0", "t/1", "t/2", "t/0/a", "u/1", "t", "/t", "t//0"]
@@ -35,19 +47,23 @@ final class Simulation {
         if random.chance(30) { settings.logInterest.insert(.debug) }
         self.settings = settings
         refusalPercent = random.chance(40) ? 4 : 0
+        crashesPerTenThousand = random.chance(70) ? 10 + random.below(40) : 0
+        homeKey = seed
         let count = [1, 1, 2, 3][random.below(4)]
-        var worlds: [ShardHarness] = []
-        for index in 0..<count {
-            worlds.append(
-                ShardHarness(
-                    index: index, count: count, homeKey: seed, settings: settings, seed: random.next(),
-                    keepsHistory: false))
-        }
-        self.worlds = worlds
-        mail = Array(repeating: Array(repeating: [], count: count), count: count)
         model.hasRefusals = refusalPercent > 0
         model.hasNeighbours = count > 1
         makeClients()
+        makeWorlds(count, at: 1_700_000_000_000)
+    }
+
+    /// The broker starts, with so many shards.
+    func makeWorlds(_ count: Int, at now: Int64) {
+        worlds = (0..<count).map { index in
+            ShardHarness(
+                index: index, count: count, homeKey: homeKey, settings: settings, seed: random.next(), now: now,
+                disk: disk, keepsHistory: false)
+        }
+        mail = Array(repeating: Array(repeating: [], count: count), count: count)
         for world in worlds { prepare(world) }
     }
 
@@ -68,8 +84,11 @@ final class Simulation {
 
     private func prepare(_ world: ShardHarness) {
         world.storage.mode = .held
-        world.storage.refusal = { [unowned self] _ in
-            refusalPercent > 0 && random.chance(refusalPercent) ? (random.chance(50) ? .full : .unavailable) : nil
+        world.storage.delaysWrites = true
+        world.storage.refusal = { [unowned self] request in
+            guard refusalPercent > 0 else { return nil }
+            if steps < isFullUntil, !request.isRead { return .full }
+            return random.chance(refusalPercent) ? .unavailable : nil
         }
         let index = world.shard.index
         world.tell = { [unowned self] shard, batch in mail[index][shard].append(batch) }
@@ -87,7 +106,7 @@ final class Simulation {
 
     /// The world a client connects to.
     func world(of client: SimulatedClient) -> ShardHarness {
-        worlds[Shard.home(of: client.name, count: worlds.count, key: seed)]
+        worlds[Shard.home(of: client.name, count: worlds.count, key: homeKey)]
     }
 
     /// One batch of mail arrives, of any pair; each pair keeps its order.
@@ -107,6 +126,7 @@ final class Simulation {
     }
 
     private func step() {
+        if crashesPerTenThousand > 0, random.below(10_000) < crashesPerTenThousand { return crash() }
         if worlds.count > 1, random.chance(25) {
             return deliverMail(from: random.below(worlds.count), to: random.below(worlds.count))
         }
@@ -123,11 +143,14 @@ final class Simulation {
 
     private func stepWorld(_ world: ShardHarness) {
         switch random.below(100) {
-        case 0..<45: world.tick()
-        case 45..<85:
+        case 0..<35: world.tick()
+        case 35..<60: if steps >= isStoppedUntil { world.write(1 + random.below(4)) }
+        case 60..<85:
             let waiting = world.storage.answers.count
             if waiting > 0 { world.answer(at: random.chance(70) ? 0 : random.below(waiting)) }
-        case 85..<97: world.advance(by: Int64(random.below(200)))
+        case 85..<96: world.advance(by: Int64(random.below(200)))
+        case 96 where random.chance(20): isStoppedUntil = steps + random.below(300)
+        case 96 where random.chance(20): isFullUntil = steps + random.below(150)
         default:
             let time = Int64(random.below(20_000))
             for world in worlds { world.advance(by: time) }
@@ -145,6 +168,7 @@ final class Simulation {
     }
 
     private func act(_ client: SimulatedClient) {
+        if client.mustReconnect { return leave(client) }
         switch random.below(100) {
         case 0..<25: network(client)
         case 25..<55: read(client)
@@ -155,10 +179,7 @@ final class Simulation {
         case 93: client.put(.pingreq(Pingreq()))
         case 94..<96: lose(client)
         case 96: abandon(client)
-        case 97:
-            client.put(.disconnect(Disconnect()))
-            network(client, all: true)
-            lose(client)
+        case 97: leave(client)
         default: dropAbandoned(client)
         }
     }
@@ -177,6 +198,12 @@ final class Simulation {
         guard let wire = client.wire else { return }
         world(of: client).read(random.chance(50) ? 100_000 : random.below(64), on: wire)
         client.receive(&model)
+    }
+
+    func leave(_ client: SimulatedClient) {
+        client.put(.disconnect(Disconnect()))
+        network(client, all: true)
+        lose(client)
     }
 
     private func lose(_ client: SimulatedClient) {

@@ -1,18 +1,24 @@
 import Foundation
 import Testing
 
-/// Many clients with bad networks against the broker's mind. `SIMULATION_SEED=7 swift test --filter Simulation` runs
-/// one seed again; `SIMULATION_SECONDS=60` runs new seeds for that long (`scripts/simulate`).
+/// Many clients with bad networks against the broker's mind, which crashes, on a disk that is late or refuses.
+/// `SIMULATION_SEED=7 swift test --filter Simulation` runs one seed again; `SIMULATION_SECONDS=60` or
+/// `SIMULATION_COUNT=3000` run as many new ones, from `SIMULATION_FIRST` where that is said (`scripts/simulate`).
 @Suite("Simulation")
 struct SimulationTests {
     static let environment = ProcessInfo.processInfo.environment
-    static let steps = environment["SIMULATION_STEPS"].flatMap { Int($0) } ?? 3_000
+    static let steps = number("SIMULATION_STEPS") ?? 3_000
+    static let isLong = number("SIMULATION_SECONDS") != nil || number("SIMULATION_COUNT") != nil
+    /// Seeds of the long run that may fail before it gives up.
+    static let failuresMax = 50
+
+    static func number(_ name: String) -> Int? { environment[name].flatMap { Int($0) } }
 
     /// A fixed list, and one that changes with the day.
     static var seeds: [UInt64] {
-        if let seed = environment["SIMULATION_SEED"].flatMap({ UInt64($0) }) { return [seed] }
+        if let seed = number("SIMULATION_SEED") { return [UInt64(seed)] }
         let today = UInt64(Date().timeIntervalSince1970 / 86_400)
-        return Array(1...40) + [today]
+        return isLong ? [] : Array(1...60) + [today]
     }
 
     @Test(
@@ -21,26 +27,37 @@ struct SimulationTests {
     func holds(seed: UInt64) {
         let simulation = Simulation(seed: seed)
         simulation.run(steps: Self.steps)
-        let report = simulation.model.violations.joined(separator: "\n")
-        #expect(simulation.model.violations.isEmpty, "SIMULATION_SEED=\(seed)\n\(report)")
+        #expect(simulation.model.violations.isEmpty, "\(simulation.report)")
     }
 
     @Test(
         "more seeds, for as long as SIMULATION_SECONDS says",
-        .enabled(if: environment["SIMULATION_SECONDS"] != nil, "asked for by scripts/simulate"))
+        .enabled(if: isLong, "asked for by scripts/simulate"))
     func holdsForLong() {
-        let seconds = Self.environment["SIMULATION_SECONDS"].flatMap { Double($0) } ?? 0
         let start = Date()
-        var seed = UInt64(start.timeIntervalSince1970)
-        var count = 0
-        while Date().timeIntervalSince(start) < seconds {
-            let simulation = Simulation(seed: seed)
+        let end = start + Double(Self.number("SIMULATION_SECONDS") ?? 86_400)
+        let countMax = Self.number("SIMULATION_COUNT") ?? .max
+        let first = UInt64(Self.number("SIMULATION_FIRST") ?? Int(start.timeIntervalSince1970))
+        var (count, failures, crashes, deliveries) = (0, 0, 0, 0)
+        while count < countMax, Date() < end, failures < Self.failuresMax {
+            let simulation = Simulation(seed: first + UInt64(count))
             simulation.run(steps: Self.steps)
-            let report = simulation.model.violations.joined(separator: "\n")
-            #expect(simulation.model.violations.isEmpty, "SIMULATION_SEED=\(seed)\n\(report)")
-            seed += 1
+            #expect(simulation.model.violations.isEmpty, "\(simulation.report)")
+            failures += simulation.model.violations.isEmpty ? 0 : 1
+            crashes += simulation.crashes
+            deliveries += simulation.model.deliveries
             count += 1
         }
-        print("simulated \(count) seeds of \(Self.steps) steps, the last was \(seed - 1)")
+        print(
+            "simulated \(count) seeds from \(first), \(Self.steps) steps each: \(deliveries) deliveries, \(crashes) crashes of "
+                + "the broker, \(failures) seeds failed")
+    }
+}
+
+extension Simulation {
+    /// What is needed to see it again, and what went wrong.
+    var report: String {
+        "SIMULATION_SEED=\(seed) (\(worlds.count) shards, \(crashes) crashes, \(model.hasRefusals ? "with" : "no") refusals)\n"
+            + model.violations.joined(separator: "\n")
     }
 }
