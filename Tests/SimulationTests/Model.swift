@@ -35,6 +35,8 @@ struct Model {
         if let traced = Model.traced, "\(key)" == traced || "\(key.publisher)" == traced { print("\(key) \(what())") }
     }
 
+    func trace(_ what: String) { if Model.traced != nil { print(what) } }
+
     private struct Sent {
         var topic: String
         var qos: QoS
@@ -96,6 +98,7 @@ struct Model {
 
     /// Called for every repetition too.
     mutating func sendRetained(_ key: MessageKey, topic: String, isDeletion: Bool) {
+        trace(key, "sent as retained\(isDeletion ? ", a deletion" : "")")
         retained[topic, default: []].append((key, isDeletion))
     }
 
@@ -161,6 +164,11 @@ struct Model {
         for (key, message) in messages where message.owed.contains(receiver) && matches(message.topic) {
             messages[key]?.owed.remove(receiver)
         }
+    }
+
+    /// A member's session has ended, and with it what it had begun at QoS 2: nobody else gets that. [5.0 MQTT-4.8.2-5]
+    mutating func forgive(group: String) {
+        for key in messages.keys { messages[key]?.owedGroups.remove(group) }
     }
 
     // MARK: The end

@@ -139,6 +139,7 @@ final class SimulatedClient {
         isKept = false
         hasCrashed = false
         model.forgive(index)
+        if let group { model.forgive(group: group) }
     }
 
     /// The broker is gone, with everything it had not kept.

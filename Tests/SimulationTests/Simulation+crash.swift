@@ -8,6 +8,7 @@ import ShardTestKit
 extension Simulation {
     func crash() {
         crashes += 1
+        model.trace("crash \(crashes) at step \(steps)")
         tearWrites()
         let before = worlds.map(\.now).max() ?? 0
         let now = before + Int64(random.chance(50) ? random.below(300) : random.below(15_000))
