@@ -58,10 +58,11 @@ final class Simulation {
 
     /// The broker starts, with so many shards.
     func makeWorlds(_ count: Int, at now: Int64) {
+        let census = Census()
         worlds = (0..<count).map { index in
             ShardHarness(
-                index: index, count: count, homeKey: homeKey, settings: settings, seed: random.next(), now: now,
-                disk: disk, keepsHistory: false)
+                index: index, count: count, homeKey: homeKey, census: census, settings: settings, seed: random.next(),
+                now: now, disk: disk, keepsHistory: false)
         }
         mail = Array(repeating: Array(repeating: [], count: count), count: count)
         for world in worlds { prepare(world) }

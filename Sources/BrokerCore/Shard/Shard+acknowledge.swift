@@ -232,15 +232,10 @@ extension Shard {
         holdIfFull(connection, slot)
     }
 
-    /// Remembers a QoS 2 identifier until PUBREL; true where that must be kept before PUBREC leaves.
-    mutating func holdReceived(_ identifier: UInt16, _ connection: UnsafeMutablePointer<Connection>) -> Bool {
-        let session = sessions.pointer(connection.pointee.session)
-        let isNew = session.pointee.received.insert(identifier)
+    /// Remembers a QoS 2 identifier until PUBREL.
+    func holdReceived(_ identifier: UInt16, _ connection: UnsafeMutablePointer<Connection>) {
+        let isNew = sessions.pointer(connection.pointee.session).pointee.received.insert(identifier)
         precondition(isNew, "a repetition does not come here")
-        guard let queue = session.pointee.details?.storage?.queue else { return false }
-        _ = batchToken()
-        storage.batch.changes.append(.received(queue, identifier: identifier))
-        return true
     }
 
     /// The message of a QoS 2 identifier is on its way to be kept: before that no PUBREC may be sent, on this connection

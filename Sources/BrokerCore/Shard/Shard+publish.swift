@@ -127,10 +127,13 @@ extension Shard {
             guard publish.qos != .atMostOnce else { return }
             return reply(publish.qos == .atLeastOnce ? .puback : .pubrec, identifier, refusal, connection, slot)
         }
-        if publish.qos == .exactlyOnce, holdReceived(identifier, connection) { dispatch.waitsForStorage = true }
+        if publish.qos == .exactlyOnce { holdReceived(identifier, connection) }
         if dispatch.parts.retain { setRetained(&dispatch) }
         forward(plan, &dispatch)
-        if publish.qos == .exactlyOnce { awaitReceived(identifier, &dispatch, connection) }
+        if publish.qos == .exactlyOnce {
+            keepReceived(identifier, &dispatch, connection)
+            awaitReceived(identifier, &dispatch, connection)
+        }
         if publish.qos != .atMostOnce {
             reply(publish.qos == .atLeastOnce ? .puback : .pubrec, identifier, to: &dispatch, connection, slot)
         }

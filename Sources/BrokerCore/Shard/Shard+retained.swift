@@ -34,7 +34,8 @@ extension Shard {
         guard neighbours.isAlone else { return sendRetained(&dispatch) }
         guard dispatch.parts.payload.count > 0 else {
             // [5.0 MQTT-3.3.1-6] [5.0 MQTT-3.3.1-7] [3.1.1 MQTT-3.3.1-10] [3.1.1 MQTT-3.3.1-11]
-            guard retained.remove(dispatch.parts.topic) else { return }
+            // Where it is gone already, its deletion may still be on its way to storage: this one waits behind it.
+            guard retained.remove(dispatch.parts.topic) || !storage.isIdle else { return }
             storage.removeRetained([UInt8](dispatch.parts.topic))
             dispatch.waitsForStorage = true
             return

@@ -18,6 +18,9 @@ struct StorageDesk {
         case forgotten(MQTTString)
         /// The queue of a session that has ended is read for what others are to get.
         case orphans(OrphanedQueue)
+        /// The neighbours have a QoS 2 message; now its identifier is kept, and then the gate opens.
+        case neighboursHave(session: UInt32, generation: UInt32, identifier: UInt16, gate: StorageToken)
+        case open(StorageToken)
         /// A neighbour waits for this.
         case confirm(OwedAnswer)
         /// Neighbours know a new subscription; now they must send what they retained before.
