@@ -41,6 +41,11 @@ package struct ModelStorage: Sendable {
         return log.perform(request)
     }
 
+    /// The same for one session: identifiers held, and those on their way to it.
+    package func exchanges(of queue: QueueID) -> (received: [UInt16], sent: [UInt16]) {
+        (received[queue] ?? [], (flights[queue] ?? []).map(\.identifier))
+    }
+
     // MARK: Read back
 
     /// The record of a session, as it would be restored.

@@ -47,6 +47,7 @@ extension SimulatedClient {
         if !isPresent { forgetSession(&model) }
         mustReconnect = isUncertain && kind == .persistent && version != .v5
         isEstablished = !mustReconnect
+        isAnew = isUncertain || (isAnew && !isKept)
         isUncertain = false
         sendLimit = min(20, Int(connack.properties.receiveMaximum ?? 20))
         for i in outgoing.indices { resend(i, &model) }

@@ -23,12 +23,23 @@ extension Simulation {
         if !hadRefusals, disk.engine.queueCount > 0 {
             model.breach("\(disk.engine.queueCount) queues still hold messages in the log")
         }
-        if !hadRefusals, disk.engine.exchangeCount > 0 {
-            model.breach("\(disk.engine.exchangeCount) QoS 2 exchanges are still in the log")
-        }
+        if !hadRefusals { findOpenExchanges() }
         model.finish()
         model.finish(retained: findRetained())
         for world in worlds where world.flushesInVain > 0 { model.breach("the loop would have turned for ever") }
+    }
+
+    /// Every QoS 2 exchange has ended, so none may be left on the disk.
+    private func findOpenExchanges() {
+        for client in clients {
+            guard let record = disk.engine.record(of: SessionRecord.key(client.name)) else { continue }
+            let (received, sent) = disk.engine.exchanges(of: record.queue)
+            if !received.isEmpty { model.breach("the disk still holds \(received) received of client \(client.index)") }
+            if !sent.isEmpty { model.breach("the disk still holds \(sent) sent to client \(client.index)") }
+        }
+        if model.violations.isEmpty, disk.engine.exchangeCount > 0 {
+            model.breach("\(disk.engine.exchangeCount) QoS 2 exchanges are on the disk that belong to nobody")
+        }
     }
 
     /// Rounds without loss, until a round in which nothing happens.
