@@ -73,9 +73,11 @@ package struct ModelStorage: Sendable {
             }
             return .init(record: queued, identifier: identifier, isReleased: flight.isReleased)
         }
+        let bytes = records.reduce(0) { $0 + $1.message.bytes.count }
         return RestoredSession(
             record: record, received: received[record.queue] ?? [], inflight: inflight,
-            waiting: records.count - inflight.count)
+            waiting: records.count - inflight.count,
+            waitingBytes: bytes - inflight.reduce(0) { $0 + $1.record.message.bytes.count })
     }
 
     // MARK: Kept

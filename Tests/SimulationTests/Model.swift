@@ -151,7 +151,9 @@ struct Model {
             exactly[name, default: [:]][key, default: 0] += 1
             if exactly[name]?[key] != 1 { breach("\(key) on \(message.topic) came twice to \(name) at \(publish.qos)") }
         }
-        guard isNew, !hasRefusals, group == nil, !message.isRepeated || message.qos == .exactlyOnce else { return }
+        guard isNew, !hasRefusals, group == nil, !message.isRepeated || message.qos == .exactlyOnce,
+            isStored || !message.sawCrash
+        else { return }
         let stream = Stream(receiver: receiver, publisher: key.publisher, topic: message.topic, qos: publish.qos)
         if let before = last[stream], before > key.sequence {
             breach("client \(receiver) got \(key) on \(message.topic) at \(publish.qos) after \(before)")

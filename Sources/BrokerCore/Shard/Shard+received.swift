@@ -1,6 +1,26 @@
 import MQTTDelivery
 import MQTTProtocol
 
+/// What PUBREC of a message that neighbours have too waits for: everyone's share is kept, and then its identifier.
+final class ReceivedGate {
+    let session: UInt32
+    let generation: UInt32
+    let identifier: UInt16
+    /// Answered when the gate opens.
+    let token: StorageToken
+    /// Answers that are missing before the identifier may be kept.
+    var left: Int
+    var failure: StorageFailure?
+
+    init(session: UInt32, generation: UInt32, identifier: UInt16, token: StorageToken, left: Int) {
+        self.session = session
+        self.generation = generation
+        self.identifier = identifier
+        self.token = token
+        self.left = left
+    }
+}
+
 /// The identifier of a QoS 2 message from a persistent session is kept before PUBREC leaves, and not before everyone has
 /// the message: whoever sends it again after a crash is told "received" only where it was. In one shard both stand in
 /// one batch. What neighbours keep is in batches of their own, so theirs come first. A crash between can give the message
@@ -18,24 +38,25 @@ extension Shard {
             _ = batchToken()
             return storage.batch.changes.append(.received(queue, identifier: identifier))
         }
-        // PUBREC waits for this gate: the neighbours, and then the identifier.
-        let gate = storage.openConfirmation()
-        storage.expect(answers: 1, of: gate)
-        storage.await(
-            confirmation,
-            .neighboursHave(
-                session: slot, generation: session.pointee.generation, identifier: identifier, gate: gate))
-        dispatch.confirmation = gate
+        let gate = ReceivedGate(
+            session: slot, generation: session.pointee.generation, identifier: identifier,
+            token: storage.openConfirmation(), left: dispatch.waitsForStorage ? 2 : 1)
+        storage.expect(answers: 1, of: gate.token)
+        storage.await(confirmation, .everyoneHas(gate))
+        if dispatch.waitsForStorage { storage.await(batchToken(), .everyoneHas(gate)) }
+        dispatch.confirmation = gate.token
     }
 
-    /// The neighbours have the message, or could not keep it.
-    mutating func neighboursHave(
-        _ identifier: UInt16, _ slot: UInt32, _ generation: UInt32, _ gate: StorageToken, _ failure: StorageFailure?
-    ) {
-        guard failure == nil, isSession(slot, generation), sessions.pointer(slot).pointee.received.contains(identifier),
-            let queue = sessions.pointer(slot).pointee.details?.storage?.queue
-        else { return storage.heard(gate, failure) }
-        storage.batch.changes.append(.received(queue, identifier: identifier))
+    /// The neighbours have the message, or its share here is kept; or not.
+    mutating func everyoneHas(_ gate: ReceivedGate, _ failure: StorageFailure?) {
+        gate.left -= 1
+        if let failure { gate.failure = failure }
+        guard gate.left == 0 else { return }
+        guard gate.failure == nil, isSession(gate.session, gate.generation),
+            sessions.pointer(gate.session).pointee.received.contains(gate.identifier),
+            let queue = sessions.pointer(gate.session).pointee.details?.storage?.queue
+        else { return storage.heard(gate.token, gate.failure) }
+        storage.batch.changes.append(.received(queue, identifier: gate.identifier))
         storage.await(batchToken(), .open(gate))
     }
 }

@@ -35,7 +35,7 @@ extension Shard {
         guard dispatch.parts.payload.count > 0 else {
             // [5.0 MQTT-3.3.1-6] [5.0 MQTT-3.3.1-7] [3.1.1 MQTT-3.3.1-10] [3.1.1 MQTT-3.3.1-11]
             // Where it is gone already, its deletion may still be on its way to storage: this one waits behind it.
-            guard retained.remove(dispatch.parts.topic) || !storage.isIdle else { return }
+            guard retained.remove(dispatch.parts.topic) || !storage.isSettled else { return }
             storage.removeRetained([UInt8](dispatch.parts.topic))
             dispatch.waitsForStorage = true
             return

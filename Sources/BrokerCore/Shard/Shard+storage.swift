@@ -78,9 +78,8 @@ extension Shard {
         case .orphans(let queue):
             if case .records(_, let records) = answer { return handOn(records, queue) }
             askAgain { $0.orphans.append(queue) }
-        case .neighboursHave(let slot, let generation, let identifier, let gate):
-            neighboursHave(identifier, slot, generation, gate, failure)
-        case .open(let gate): storage.heard(gate, failure)
+        case .everyoneHas(let gate): everyoneHas(gate, failure)
+        case .open(let gate): storage.heard(gate.token, failure)
         case .confirm(let owed): settle(owed, failure)
         case .barrier(let start): whenAllHaveHeard(.startRetained(start))
         case .startRetained(let start):

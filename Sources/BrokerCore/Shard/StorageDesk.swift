@@ -18,9 +18,9 @@ struct StorageDesk {
         case forgotten(MQTTString)
         /// The queue of a session that has ended is read for what others are to get.
         case orphans(OrphanedQueue)
-        /// The neighbours have a QoS 2 message; now its identifier is kept, and then the gate opens.
-        case neighboursHave(session: UInt32, generation: UInt32, identifier: UInt16, gate: StorageToken)
-        case open(StorageToken)
+        /// One share of a QoS 2 message; after all of them its identifier is kept, and then the gate opens.
+        case everyoneHas(ReceivedGate)
+        case open(ReceivedGate)
         /// A neighbour waits for this.
         case confirm(OwedAnswer)
         /// Neighbours know a new subscription; now they must send what they retained before.
@@ -116,6 +116,9 @@ struct StorageDesk {
     }
 
     mutating func newQueue(_ random: inout SplitMix64) -> QueueID { QueueID(random.next()) }
+
+    /// Nothing is gathered, asked and not answered, or to be asked again.
+    var isSettled: Bool { requests.isEmpty && !hasBatchRequest && refused.retained.isEmpty }
 
     mutating func removeRetained(_ topic: [UInt8]) {
         _ = batchToken()
