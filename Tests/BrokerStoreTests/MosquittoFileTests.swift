@@ -121,6 +121,7 @@ struct MosquittoFileTests {
         guard let file = fopen(path, "r") else { return nil }
         defer { fclose(file) }
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
-        return Array(buffer.prefix(fread(&buffer, 1, 1 << 20, file)))
+        let count = fread(&buffer, 1, 1 << 20, file)
+        return Array(buffer.prefix(count))
     }
 }

@@ -50,7 +50,7 @@ package struct StoreExport {
     }
 
     /// Writes all messages that wait, each once, with those that wait for it.
-    package mutating func writeQueues() throws {
+    package mutating func writeQueues(progress: (_ entries: Int) -> Void = { _ in }) throws {
         for number in cursors.indices where try refill(number) { push(number) }
         var last = LogPosition.start
         var count = 0
@@ -68,6 +68,7 @@ package struct StoreExport {
                     record, client: cursors[number].client, number: count,
                     inflight: cursors[number].inflight[record.position]))
             summary.queued += 1
+            progress(summary.queued)
             if try refill(number, after: record.position) { sift(0) } else { popFirst() }
         }
     }
