@@ -25,6 +25,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         // The standard's nouns, and how they become bytes.
@@ -41,14 +42,17 @@ let package = Package(
             ],
             swiftSettings: hot),
         // What survives a crash on one machine.
-        .target(name: "BrokerStore", dependencies: ["MQTTProtocol", "BrokerCore"], swiftSettings: house),
+        .target(
+            name: "BrokerStore",
+            dependencies: ["MQTTProtocol", "BrokerCore", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: house),
         // What an operator may write.
         .target(name: "BrokerConfiguration", dependencies: ["MQTTProtocol"], swiftSettings: house),
         // Running shards on loops and sockets.
         .target(
             name: "BrokerServer",
             dependencies: [
-                "MQTTProtocol", "BrokerCore", "BrokerConfiguration",
+                "MQTTProtocol", "BrokerCore", "BrokerConfiguration", "BrokerStore",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -63,6 +67,10 @@ let package = Package(
             ],
             path: "Apps/martlet",
             swiftSettings: house),
+        // The store's speed, without a broker: Benchmarks/Store/README.md.
+        .executableTarget(
+            name: "store-benchmark", dependencies: ["BrokerStore", "BrokerCore", "MQTTProtocol"],
+            path: "Benchmarks/Store", exclude: ["README.md"], swiftSettings: house),
         // What tests speak to a running broker with: bytes, and none of our own code.
         .target(name: "MQTTTestKit", path: "Tests/MQTTTestKit", swiftSettings: house),
         // Every packet as bytes and value, every fault, corpora, random packets.

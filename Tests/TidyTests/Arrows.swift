@@ -13,13 +13,15 @@ enum Arrows {
         Row(target: "MQTTProtocol", ours: [], theirs: []),
         Row(target: "MQTTDelivery", ours: ["MQTTProtocol"], theirs: []),
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
-        Row(target: "BrokerStore", ours: ["MQTTProtocol", "BrokerCore"], theirs: []),
+        Row(target: "BrokerStore", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["GRDB"]),
         Row(target: "BrokerConfiguration", ours: ["MQTTProtocol"], theirs: []),
         Row(
-            target: "BrokerServer", ours: ["MQTTProtocol", "MQTTDelivery", "BrokerCore", "BrokerConfiguration"],
+            target: "BrokerServer",
+            ours: ["MQTTProtocol", "MQTTDelivery", "BrokerCore", "BrokerConfiguration", "BrokerStore"],
             theirs: nio),
         Row(
             target: "martlet", ours: ["BrokerServer", "BrokerConfiguration"], theirs: ["ArgumentParser", "UnixSignals"]),
+        Row(target: "store-benchmark", ours: ["MQTTProtocol", "BrokerCore", "BrokerStore"], theirs: []),
     ]
 
     private static let collections = [

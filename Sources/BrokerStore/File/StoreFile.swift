@@ -1,0 +1,140 @@
+import Foundation
+import GRDB
+
+/// The SQLite file: opened for this process alone, in write-ahead mode. Turns SQLite's errors into ours. Knows tables
+/// by name only; what stands in them is the engine's.
+struct StoreFile {
+    let path: String
+    private let queue: DatabaseQueue
+
+    init(
+        path: String, durability: Durability, settings: StoreSettings,
+        steps: [@Sendable (Database) throws -> Void] = Schema.steps
+    ) throws(StoreError) {
+        self.path = path
+        var configuration = Configuration()
+        configuration.label = "martlet.store"
+        configuration.foreignKeysEnabled = false
+        configuration.prepareDatabase { db in
+            // Before the first access: then the file is locked for good, and the write-ahead log needs no shared memory.
+            try db.execute(sql: "PRAGMA locking_mode = EXCLUSIVE")
+            try db.execute(sql: "PRAGMA page_size = \(settings.pageBytes)")
+            try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
+        }
+        do {
+            queue = try DatabaseQueue(path: path, configuration: configuration)
+            try queue.inDatabase { db in
+                let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+                let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
+                if application != Schema.applicationID, tables > 0 {
+                    // Not ours: nothing about it is to change, its journal mode included.
+                    throw StoreError.foreign(
+                        file: path, detail: "it is an SQLite file of another program (application_id \(application))")
+                }
+                let mode = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL")
+                guard mode == "wal" else {
+                    throw StoreError.readOnly(file: path, detail: "no write-ahead log can be made beside it")
+                }
+                try Schema.upgrade(db, file: path, steps: steps)
+                try db.execute(sql: "PRAGMA synchronous = \(durability == .sync ? "FULL" : "NORMAL")")
+                try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
+                try db.execute(sql: "PRAGMA journal_size_limit = \(settings.walBytesMax * 2)")
+                try db.execute(sql: "PRAGMA cache_size = -\(16 << 10)")
+                try db.execute(sql: "PRAGMA secure_delete = OFF")
+                try db.execute(sql: "PRAGMA temp_store = MEMORY")
+                if let pages = settings.pageCountMax { try db.execute(sql: "PRAGMA max_page_count = \(pages)") }
+                // A file that cannot be written is found now, not with the first message.
+                try db.inTransaction(.immediate) {
+                    try db.execute(sql: "PRAGMA user_version = \(steps.count)")
+                    return .commit
+                }
+            }
+        } catch {
+            throw StoreFile.error(error, path)
+        }
+    }
+
+    /// Gives the file back. What the write-ahead log holds is carried over as far as that is possible.
+    func close() throws(StoreError) {
+        do { try queue.close() } catch { throw StoreFile.error(error, path) }
+    }
+
+    /// Reads, outside of any transaction.
+    func read<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
+        do { return try queue.inDatabase(body) } catch { throw StoreFile.error(error, path) }
+    }
+
+    /// How a transaction ended that did not succeed.
+    enum Failure: Error {
+        /// Nothing of it was kept.
+        case undone(StoreError)
+        /// It failed while it was committed: only reading the file again can tell.
+        case unknown(StoreError)
+    }
+
+    /// Writes in one transaction.
+    func write(_ body: (Database) throws -> Void) throws(Failure) {
+        let path = path
+        let result: Result<Void, Failure> = queue.inDatabase { db in
+            var isCommitting = false
+            do {
+                try db.beginTransaction(.immediate)
+                try body(db)
+                isCommitting = true
+                try db.commit()
+                return .success(())
+            } catch {
+                let reason = StoreFile.error(error, path)
+                // SQLite may have rolled back by itself.
+                if db.isInsideTransaction { try? db.rollback() }
+                return .failure(isCommitting ? .unknown(reason) : .undone(reason))
+            }
+        }
+        try result.get()
+    }
+
+    // MARK: Errors
+
+    static func error(_ error: any Error, _ path: String) -> StoreError {
+        if let error = error as? StoreError { return error }
+        guard let error = error as? DatabaseError else {
+            return .inputOutput(file: path, detail: String(describing: error))
+        }
+        let detail = "\(error.message ?? "no detail") (SQLite \(error.extendedResultCode.rawValue))"
+        switch error.resultCode {
+        case .SQLITE_BUSY, .SQLITE_LOCKED: return .inUse(file: path, pid: LockOwner.pid(of: path))
+        case .SQLITE_NOTADB: return .foreign(file: path, detail: "it is no SQLite file")
+        case .SQLITE_CORRUPT: return .corrupt(file: path, detail: detail)
+        case .SQLITE_FULL: return .full(file: path, detail: detail)
+        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: return .readOnly(file: path, detail: detail)
+        case .SQLITE_CANTOPEN:
+            let folder = (path as NSString).deletingLastPathComponent
+            if FileManager.default.fileExists(atPath: path), access(folder, W_OK) != 0 {
+                return .readOnly(file: path, detail: "its folder may not be written to")
+            }
+            return .cannotOpen(file: path, detail: detail)
+        default: return .inputOutput(file: path, detail: detail)
+        }
+    }
+}
+
+/// Who holds a file's lock, as Linux tells. The file itself must not be opened for that: closing it again would give up
+/// every lock that this process has on it.
+enum LockOwner {
+    static func pid(of path: String) -> Int32? {
+        var status = stat()
+        guard stat(path, &status) == 0, let text = try? String(contentsOfFile: "/proc/locks", encoding: .utf8) else {
+            return nil
+        }
+        let inode = String(status.st_ino)
+        for line in text.split(separator: "\n") {
+            // 1: POSIX  ADVISORY  WRITE 1234 fe:01:5678 1073741824 1073742335
+            let fields = line.split(separator: " ")
+            guard fields.count >= 8, fields[1] == "POSIX", let pid = Int32(fields[4]), pid > 0,
+                fields[5].split(separator: ":").last.map(String.init) == inode
+            else { continue }
+            return pid
+        }
+        return nil
+    }
+}
