@@ -40,7 +40,7 @@ struct BrokerCommand: AsyncParsableCommand {
             return
         }
         // Before anybody can connect: whoever sees us listen may stop us.
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
         let broker: Broker
         do {
             broker = try Broker(configuration)
@@ -49,7 +49,10 @@ struct BrokerCommand: AsyncParsableCommand {
             Self.complain("Error: \(error)")
             throw ExitCode(1)
         }
-        for await _ in signals { break }
+        for await signal in signals {
+            guard signal == .sigusr1 else { break }
+            broker.saveStore()
+        }
         await broker.stop()
     }
 

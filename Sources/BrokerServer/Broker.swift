@@ -1,5 +1,6 @@
 package import BrokerConfiguration
 import BrokerCore
+import BrokerStore
 import Glibc
 import NIOConcurrencyHelpers
 import NIOCore
@@ -9,16 +10,19 @@ import NIOPosix
 /// nothing about MQTT.
 package final class Broker: Sendable {
     private let configuration: BrokerConfiguration
-    private let log: LogWriter
+    let log: LogWriter
+    let store: Store?
+    /// What decides whose session a client's is.
+    let homeKey: UInt64
     private let group: MultiThreadedEventLoopGroup
     private let clock: ServerClock
-    private let loops: [NIOLoopBound<ShardLoop>]
+    let loops: [NIOLoopBound<ShardLoop>]
     private let listeners: [Listener]
 
     /// How long clients get to take their last packet when the broker stops.
     private static let stopGrace = TimeAmount.seconds(2)
 
-    /// Builds the shards; nothing listens yet. Throws where the log cannot be opened.
+    /// Opens the store and builds the shards; nothing listens yet. Throws where log or store cannot be opened.
     package init(_ configuration: BrokerConfiguration) throws {
         self.configuration = configuration
         log = try LogWriter(configuration.log)
@@ -33,10 +37,13 @@ package final class Broker: Sendable {
         let settings = ShardSettings(configuration)
         let listenerSettings = configuration.listeners.map { ListenerSettings($0) }
         let log = log
-        let homeKey = UInt64.random(in: .min ... .max)
         let census = Census()
         let eventLoops = Array(group.makeIterator())
         let mailboxes = eventLoops.map { Mailbox(eventLoop: $0) }
+        let store = try Broker.openStore(configuration.persistence, mailboxes, log)
+        self.store = store
+        let homeKey = store?.homeKey ?? UInt64.random(in: .min ... .max)
+        self.homeKey = homeKey
         loops = try eventLoops.enumerated().map { index, eventLoop in
             let seed = UInt64.random(in: .min ... .max)
             return try eventLoop.submit {
@@ -44,7 +51,8 @@ package final class Broker: Sendable {
                     index: index, count: mailboxes.count, homeKey: homeKey, census: census, settings: settings,
                     listeners: listenerSettings, seed: seed)
                 let loop = ShardLoop(
-                    eventLoop: eventLoop, shard: shard, mailboxes: mailboxes, homeKey: homeKey, clock: clock, log: log)
+                    eventLoop: eventLoop, shard: shard, mailboxes: mailboxes, homeKey: homeKey, clock: clock, log: log,
+                    storage: LoopStorage(store))
                 return NIOLoopBound(loop, eventLoop: eventLoop)
             }.wait()
         }
@@ -67,6 +75,7 @@ package final class Broker: Sendable {
                 "Starting in local only mode. Connections will only be possible from clients running on this machine.")
             log.write(.information, "Create a configuration file which defines a listener to allow remote access.")
         }
+        if let store { try restore(from: store) }
         for listener in listeners { try open(listener) }
         if let path = configuration.pidFile { try writePid(path) }
         startSys()
@@ -89,6 +98,7 @@ package final class Broker: Sendable {
             if connections == 0 { break }
             try? await Task.sleep(for: .milliseconds(20))
         }
+        closeStore()
         try? await group.shutdownGracefully()
         if let path = configuration.pidFile { unlink(path) }
     }

@@ -144,12 +144,11 @@ struct StartTests {
         }
     }
 
-    @Test("`persistence true` loads, with a warning that nothing is on disk yet")
-    func persistenceWarns() throws {
-        let (program, port) = try run(Self.open + "persistence true\npersistence_location /tmp/nowhere/\n")
-        #expect(program.answers(port: port))
-        let warning = try Regex(#"\d+: Warning: .*broker\.conf:3: .*persistence.*in memory.*"#)
-        #expect(try program.standardError.split(separator: "\n").contains { try warning.wholeMatch(in: $0) != nil })
+    @Test("`persistence true` with a folder that is not there: exit 1, and the error names the file")
+    func persistenceFolderIsMissing() throws {
+        let (program, _) = try run(Self.open + "persistence true\npersistence_location /tmp/martlet-nowhere/\n")
+        #expect(program.exitStatus(withinMilliseconds: patienceMilliseconds) == 1)
+        #expect(program.standardError.contains("The store /tmp/martlet-nowhere/martlet.db cannot be opened"))
     }
 
     @Test("Files of include_dir are read")

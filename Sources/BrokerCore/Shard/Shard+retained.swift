@@ -35,7 +35,8 @@ extension Shard {
         guard dispatch.parts.payload.count > 0 else {
             // [5.0 MQTT-3.3.1-6] [5.0 MQTT-3.3.1-7] [3.1.1 MQTT-3.3.1-10] [3.1.1 MQTT-3.3.1-11]
             // Where it is gone already, its deletion may still be on its way to storage: this one waits behind it.
-            guard retained.remove(dispatch.parts.topic) || !storage.isSettled else { return }
+            guard retained.remove(dispatch.parts.topic) || !storage.isSettled, Shard.outlives(dispatch.parts.topic)
+            else { return }
             storage.removeRetained([UInt8](dispatch.parts.topic))
             dispatch.waitsForStorage = true
             return
@@ -43,9 +44,15 @@ extension Shard {
         let message = dispatch.owned()
         message.retain()
         retained.set(message)
+        guard Shard.outlives(dispatch.parts.topic) else { return }
         let index = logged(&dispatch)
         storage.batch.retained.append(index)
         dispatch.waitsForStorage = true
+    }
+
+    /// Whether the topic's retained message is kept over a restart: what the broker says of itself is not.
+    private static func outlives(_ topic: UnsafeRawBufferPointer) -> Bool {
+        topic.first != UInt8(ascii: "$") || !topic.starts(with: "$SYS/".utf8)
     }
 
     // MARK: One order for all shards
@@ -67,7 +74,9 @@ extension Shard {
     /// This shard orders the topic: its own copy, storage, and everybody else's copy.
     mutating func orderRetained(_ parts: MessageParts, from publisher: Origin?) {
         applyRetained(parts)
-        if parts.payload.count > 0 {
+        if !Shard.outlives(parts.topic) {
+            // Every shard's copy, and nothing more.
+        } else if parts.payload.count > 0 {
             var dispatch = Dispatch(parts: parts)
             storage.batch.retained.append(logged(&dispatch))
         } else {

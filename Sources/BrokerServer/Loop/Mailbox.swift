@@ -2,10 +2,12 @@ import BrokerCore
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// What one loop leaves for another.
+/// What loops leave for one another, and the store for all.
 enum Mail: Sendable {
     /// A neighbour's shard speaks to this one's.
     case peer(PeerBatch, from: Int)
+    /// The store answers.
+    case storage([StorageEvent])
 
     // To the loop of a session, from the loop of its socket.
     case open(RelayedConnection.Key, Listener, SocketAddress?)

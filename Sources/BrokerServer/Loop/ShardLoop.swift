@@ -14,7 +14,7 @@ final class ShardLoop {
     private(set) var shard: Shard
     private let clock: ServerClock
     private let log: LogWriter
-    private var storage = MemoryStorage()
+    private var storage: LoopStorage
 
     private let mailboxes: [Mailbox]
     private let homeKey: UInt64
@@ -48,8 +48,9 @@ final class ShardLoop {
     ///   - homeKey: what decides whose session a client's is.
     init(
         eventLoop: any EventLoop, shard: consuming Shard, mailboxes: [Mailbox], homeKey: UInt64, clock: ServerClock,
-        log: LogWriter
+        log: LogWriter, storage: LoopStorage
     ) {
+        self.storage = storage
         self.eventLoop = eventLoop
         self.mailboxes = mailboxes
         self.homeKey = homeKey
@@ -122,6 +123,7 @@ final class ShardLoop {
         while shard.hasEffects {
             for effect in shard.takeEffects() { perform(effect) }
         }
+        askStorage()
         if !isTickScheduled, shard.hasBatch || (shard.hasOutput && !pace.isLingering) { scheduleTick() }
         if let deadline = shard.nextDeadline, deadline < wakesAt { wake(at: deadline) }
     }
@@ -171,7 +173,7 @@ final class ShardLoop {
         case .resumeReading(let id):
             // Not from inside another connection's packet: at the next turn.
             eventLoop.assumeIsolatedUnsafeUnchecked().execute { self.resume(id) }
-        case .storage(let request): ask(request)
+        case .storage(let request): storage.ask(request)
         case .tell(let neighbour, let batch): mailboxes[neighbour].post(.peer(batch, from: index))
         case .log(let event): write(event)
         }
@@ -182,13 +184,24 @@ final class ShardLoop {
         handler.resumeReading()
     }
 
-    /// The in-memory engine answers in a later tick, as a disk would.
-    private func ask(_ request: StorageRequest) {
-        let answer = storage.perform(request)
+    private func askStorage() {
+        let answers = storage.send(from: index)
+        guard !answers.isEmpty else { return }
         eventLoop.assumeIsolatedUnsafeUnchecked().execute {
-            self.shard.handle(answer, at: self.clock.now())
+            self.hear(answers)
             self.settle()
         }
+    }
+
+    private func hear(_ answers: [StorageEvent]) {
+        for answer in answers { shard.handle(answer, at: clock.now()) }
+    }
+
+    /// Takes up what an earlier run kept. Nobody is connected yet.
+    func restore(_ sessions: [RestoredSession], _ retained: [LoggedMessage]) {
+        for session in sessions { shard.restore(session, at: clock.now()) }
+        for message in retained { shard.restoreRetained(message, at: clock.now()) }
+        settle()
     }
 
     private func handler(_ id: ConnectionID) -> ConnectionEnd? {
@@ -296,6 +309,7 @@ final class ShardLoop {
 
     private func read(_ mail: Mail) {
         switch mail {
+        case .storage(let answers): hear(answers)
         case .peer(let batch, let neighbour): shard.handle(batch, from: neighbour, at: clock.now())
         case .open(let key, let listener, let address):
             let end = RelayedConnection(

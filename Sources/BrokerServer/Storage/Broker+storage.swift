@@ -1,0 +1,92 @@
+import BrokerConfiguration
+import BrokerCore
+import BrokerStore
+import Glibc
+import NIOCore
+
+/// The broker's store: opened before the shards are made, read back before anyone may connect, closed when they are gone.
+extension Broker {
+    /// Sessions and retained messages that are handed to a loop at once.
+    private static let restorePortion = 5000
+
+    /// The store that the configuration asks for, or nil where nothing is to outlive the process.
+    static func openStore(
+        _ configuration: PersistenceConfiguration, _ mailboxes: [Mailbox], _ log: LogWriter
+    ) throws -> Store? {
+        guard configuration.isOn else { return nil }
+        let complaints = StoreComplaints(log)
+        return try Store(
+            path: storePath(configuration), durability: Durability(configuration.durability),
+            shardCount: mailboxes.count,
+            report: { complaints.tell($0) },
+            answer: { shard, events in mailboxes[shard].post(.storage(events)) })
+    }
+
+    static func storePath(_ configuration: PersistenceConfiguration) -> String {
+        path("martlet.db", in: configuration.location)
+    }
+
+    private static func path(_ name: String, in folder: String?) -> String {
+        guard let folder else { return name }
+        return folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
+    }
+
+    /// Hands every session to the shard that is its home now, and every retained message to all shards.
+    func restore(from store: Store) throws {
+        var sessions = [[RestoredSession]](repeating: [], count: loops.count)
+        var retained: [LoggedMessage] = []
+        var counts = (sessions: 0, queued: 0, retained: 0)
+        var failure: (any Error)?
+        func hand(_ sessions: [RestoredSession], _ retained: [LoggedMessage], to loop: NIOLoopBound<ShardLoop>) {
+            do {
+                try loop.eventLoop.submit { loop.value.restore(sessions, retained) }.wait()
+            } catch {
+                failure = error
+            }
+        }
+        try store.restore { session in
+            counts.sessions += 1
+            counts.queued += session.waiting + session.inflight.count
+            let home = Shard.home(of: session.record.clientIdentifier, count: loops.count, key: homeKey)
+            sessions[home].append(session)
+            guard sessions[home].count == Broker.restorePortion else { return }
+            hand(sessions[home], [], to: loops[home])
+            sessions[home] = []
+        } retained: { message in
+            counts.retained += 1
+            retained.append(message)
+            guard retained.count == Broker.restorePortion else { return }
+            for loop in loops { hand([], retained, to: loop) }
+            retained = []
+        }
+        for (loop, sessions) in zip(loops, sessions) { hand(sessions, retained, to: loop) }
+        if let failure { throw failure }
+        log.write(
+            .information,
+            "Store \(store.path): \(counts.sessions) sessions, \(counts.queued) queued messages, \(counts.retained) retained "
+                + "messages.")
+    }
+
+    /// Makes all durable and gives the file back.
+    func closeStore() {
+        do throws(StoreError) { try store?.close() } catch { log.write(.error, "Error: \(error)") }
+    }
+
+    /// SIGUSR1: what `durability os` or `interval` leaves with the operating system goes to the disk now.
+    package func saveStore() {
+        guard let store else { return log.write(.notice, "Nothing to save: persistence is off.") }
+        log.write(.information, "Saving \(store.path).")
+        store.sync()
+    }
+}
+
+extension Durability {
+    init(_ durability: PersistenceConfiguration.Durability) {
+        self =
+            switch durability {
+            case .sync: .sync
+            case .os: .os
+            case .interval(let seconds): .interval(seconds: Double(seconds))
+            }
+    }
+}
