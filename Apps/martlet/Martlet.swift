@@ -9,6 +9,7 @@ struct Martlet: AsyncParsableCommand {
             Start a broker on this machine:      martlet broker
             With your mosquitto.conf:            martlet broker -c /etc/mosquitto/mosquitto.conf
             Only check the configuration:        martlet broker -c FILE --test-config
+            What the broker keeps on disk:       martlet store --help
             """,
-        subcommands: [BrokerCommand.self])
+        subcommands: [BrokerCommand.self, StoreCommand.self])
 }

@@ -20,7 +20,8 @@ enum Arrows {
             ours: ["MQTTProtocol", "MQTTDelivery", "BrokerCore", "BrokerConfiguration", "BrokerStore"],
             theirs: nio),
         Row(
-            target: "martlet", ours: ["BrokerServer", "BrokerConfiguration"], theirs: ["ArgumentParser", "UnixSignals"]),
+            target: "martlet", ours: ["BrokerServer", "BrokerStore", "BrokerConfiguration"],
+            theirs: ["ArgumentParser", "UnixSignals"]),
         Row(target: "store-benchmark", ours: ["MQTTProtocol", "BrokerCore", "BrokerStore"], theirs: []),
     ]
 
