@@ -40,7 +40,7 @@ package final class Broker: Sendable {
         let census = Census()
         let eventLoops = Array(group.makeIterator())
         let mailboxes = eventLoops.map { Mailbox(eventLoop: $0) }
-        let store = try Broker.openStore(configuration.persistence, mailboxes, log)
+        let store = try Broker.openStore(configuration, mailboxes, log)
         self.store = store
         let homeKey = store?.homeKey ?? UInt64.random(in: .min ... .max)
         self.homeKey = homeKey
@@ -174,12 +174,17 @@ package final class Broker: Sendable {
         let clock = clock
         let loops = loops
         let log = log
+        let store = store
         let topics = NIOLockedValueBox(SysTopics(now: clock.now()))
         let interval = TimeAmount.seconds(Int64(seconds))
         first.eventLoop.scheduleRepeatedAsyncTask(initialDelay: .zero, delay: interval) { _ in
             let gathered = loops.map { loop in loop.eventLoop.submit { loop.value.status() } }
             return EventLoopFuture.whenAllSucceed(gathered, on: first.eventLoop).map { all in
-                let status = all.reduce(ShardStatus(), +)
+                var status = all.reduce(ShardStatus(), +)
+                if let kept = store?.statistics {
+                    status.waitingMessages = kept.queued
+                    status.waitingMessageBytes = kept.queuedBytes
+                }
                 for (topic, payload) in topics.withLockedValue({ $0.update(status, now: clock.now()) }) {
                     first.value.publish(topic: Array(topic.utf8), payload: Array(payload.utf8))
                 }

@@ -27,6 +27,8 @@ package struct MemoryStorage {
 
     /// Messages held, each once.
     package var messageCount: Int { messages.count }
+    /// Their bytes.
+    package private(set) var messageBytes = 0
     /// Queues that hold anything.
     package var queueCount: Int { queues.count }
 
@@ -45,7 +47,7 @@ package struct MemoryStorage {
         nextPosition += UInt64(batch.messageCount)
         for entry in batch.entries {
             let position = LogPosition(first.value + UInt64(entry.message))
-            messages[position, default: Kept(message: batch.message(entry.message), claims: 0)].claims += 1
+            claim(position) { batch.message(entry.message) }
             queues[entry.queue, default: []].append(
                 Entry(
                     position: position, qos: entry.qos, retain: entry.retain,
@@ -72,9 +74,20 @@ package struct MemoryStorage {
         for entry in queues.removeValue(forKey: queue) ?? [] { unclaim(entry.position) }
     }
 
+    private mutating func claim(_ position: LogPosition, _ message: () -> LoggedMessage) {
+        if messages[position] == nil {
+            let message = message()
+            messageBytes += message.bytes.count
+            messages[position] = Kept(message: message, claims: 1)
+        } else {
+            messages[position]?.claims += 1
+        }
+    }
+
     private mutating func unclaim(_ position: LogPosition) {
         messages[position]?.claims -= 1
-        if messages[position]?.claims == 0 { messages.removeValue(forKey: position) }
+        guard messages[position]?.claims == 0, let gone = messages.removeValue(forKey: position) else { return }
+        messageBytes -= gone.message.bytes.count
     }
 
     private func read(

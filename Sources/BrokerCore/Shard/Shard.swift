@@ -138,6 +138,9 @@ package struct ShardStatus: Equatable, Sendable {
     package var sharedSubscriptions = 0
     package var retainedMessages = 0
     package var retainedBytes = 0
+    /// Messages that wait for persistent sessions: storage's to say.
+    package var waitingMessages = 0
+    package var waitingMessageBytes = 0
     package var outputConnections = 0
     package var outputBytes = 0
 

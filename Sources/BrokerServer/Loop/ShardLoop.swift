@@ -355,7 +355,11 @@ final class ShardLoop {
         settle()
     }
 
-    func status() -> ShardStatus { shard.status }
+    func status() -> ShardStatus {
+        var status = shard.status
+        (status.waitingMessages, status.waitingMessageBytes) = storage.waitingHere
+        return status
+    }
 
     func shutDown() {
         shard.shutDown(at: clock.now())

@@ -11,14 +11,16 @@ extension Broker {
 
     /// The store that the configuration asks for, or nil where nothing is to outlive the process.
     static func openStore(
-        _ configuration: PersistenceConfiguration, _ mailboxes: [Mailbox], _ log: LogWriter
+        _ configuration: BrokerConfiguration, _ mailboxes: [Mailbox], _ log: LogWriter
     ) throws -> Store? {
-        guard configuration.isOn else { return nil }
+        let persistence = configuration.persistence
+        guard persistence.isOn else { return nil }
         let complaints = StoreComplaints(log)
+        var settings = StoreSettings()
+        settings.messageBytesMax = configuration.storeBytesMax
         return try Store(
-            path: storePath(configuration), durability: Durability(configuration.durability),
-            shardCount: mailboxes.count,
-            report: { complaints.tell($0) },
+            path: storePath(persistence), durability: Durability(persistence.durability), settings: settings,
+            shardCount: mailboxes.count, report: { complaints.tell($0) },
             answer: { shard, events in mailboxes[shard].post(.storage(events)) })
     }
 

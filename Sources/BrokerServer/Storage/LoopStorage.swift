@@ -12,6 +12,9 @@ struct LoopStorage {
 
     init(_ store: Store?) { self.store = store }
 
+    /// Messages that wait in this loop's memory, and their bytes: none where there is a store.
+    var waitingHere: (count: Int, bytes: Int) { (memory.messageCount, memory.messageBytes) }
+
     mutating func ask(_ request: StorageRequest) { gathered.append(request) }
 
     /// Hands on what has gathered. What memory answers is returned, and must not be heard before the next turn: a disk would

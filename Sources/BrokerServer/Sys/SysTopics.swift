@@ -55,9 +55,9 @@ struct SysTopics: Sendable {
             ("clients/expired", counters.sessionsExpired),
             ("messages/received", counters.packetsReceived),
             ("messages/sent", counters.packetsSent),
-            ("messages/stored", UInt64(status.retainedMessages)),
-            ("store/messages/count", UInt64(status.retainedMessages)),
-            ("store/messages/bytes", UInt64(status.retainedBytes)),
+            ("messages/stored", UInt64(status.retainedMessages + status.waitingMessages)),
+            ("store/messages/count", UInt64(status.retainedMessages + status.waitingMessages)),
+            ("store/messages/bytes", UInt64(status.retainedBytes + status.waitingMessageBytes)),
             ("subscriptions/count", UInt64(status.subscriptions)),
             ("shared_subscriptions/count", UInt64(status.sharedSubscriptions)),
             ("retained messages/count", UInt64(status.retainedMessages)),
@@ -122,6 +122,8 @@ extension ShardStatus {
         sum.sharedSubscriptions += b.sharedSubscriptions
         sum.retainedMessages += b.retainedMessages
         sum.retainedBytes += b.retainedBytes
+        sum.waitingMessages += b.waitingMessages
+        sum.waitingMessageBytes += b.waitingMessageBytes
         sum.outputConnections += b.outputConnections
         sum.outputBytes += b.outputBytes
         sum.counters.packetsReceived += b.counters.packetsReceived
