@@ -15,6 +15,11 @@ extension Broker {
     ) throws -> Store? {
         let persistence = configuration.persistence
         guard persistence.isOn else { return nil }
+        // A snapshot that cannot be read stops the start: an empty store would hide what it holds.
+        let snapshot = path(persistence.file, in: persistence.location)
+        if let summary = try StoreImport.importMosquitto(from: snapshot, into: storePath(persistence)) {
+            log.write(.notice, StoreImport.logLine(summary, from: snapshot))
+        }
         let complaints = StoreComplaints(log)
         var settings = StoreSettings()
         settings.messageBytesMax = configuration.storeBytesMax
@@ -65,8 +70,8 @@ extension Broker {
         if let failure { throw failure }
         log.write(
             .information,
-            "Store \(store.path): \(counts.sessions) sessions, \(counts.queued) queued messages, \(counts.retained) retained "
-                + "messages.")
+            "Store \(store.path): sessions: \(counts.sessions), queued messages: \(counts.queued), retained messages: "
+                + "\(counts.retained).")
     }
 
     /// Makes all durable and gives the file back.
