@@ -96,7 +96,10 @@ let package = Package(
         // The store: its file, what it takes over from mosquitto, and damage of every kind.
         .testTarget(
             name: "BrokerStoreTests",
-            dependencies: ["BrokerStore", "BrokerCore", "MQTTProtocol", "MQTTTestKit", "martlet"],
+            dependencies: [
+                "BrokerStore", "BrokerCore", "MQTTProtocol", "ShardTestKit", "MQTTTestKit", "martlet",
+                "store-benchmark",
+            ],
             swiftSettings: house),
         // Windows, identifiers and aliases against models of a few lines.
         .testTarget(name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol"], swiftSettings: house),

@@ -101,6 +101,15 @@ package final class Store: Sendable {
     /// Has the disk take what the operating system holds. Waits for it.
     package func sync() { LogSync.sync(path + "-wal") }
 
+    /// Holds what memory knows of the store against its file, and counts every claim anew: what is wrong, in words. Takes
+    /// as long as reading all queues does, and holds up requests meanwhile.
+    package func check() throws(StoreError) -> [String] {
+        let result: Result<[String], StoreError> = engine.withLock { engine in
+            do throws(StoreError) { return .success(try engine.check()) } catch { return .failure(error) }
+        }
+        return try result.get()
+    }
+
     /// How the store is doing, as of the last group.
     package var statistics: StoreStatistics { published.withLock { $0 } }
 

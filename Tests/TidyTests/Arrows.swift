@@ -110,7 +110,10 @@ enum Arrows {
         }
         guard !isPlaceholder(files) else { return findings }
         // A test may need a program to be built (the broker it starts) without importing it.
-        let programs = Set(manifest.targets.filter { $0.declaration.contains(#"path: "Apps/"#) }.map(\.name))
+        let programs = Set(
+            manifest.targets.filter {
+                $0.declaration.contains(#"path: "Apps/"#) || $0.declaration.contains(#"path: "Benchmarks/"#)
+            }.map(\.name))
         for name in declared.subtracting(seen).subtracting(placeholders).sorted()
         where !(target.isTest && programs.contains(name)) {
             findings.append(

@@ -147,8 +147,9 @@ extension Engine {
                     return .success(())
                 }
             }
-            settle(flushed)
+            // First: it knows rows by their places, which move when deleted ones are forgotten.
             if let compaction { settle(compaction) }
+            settle(flushed)
             sessions += sessionsAdded
             walBytes += body.count + record.count + 6 * settings.pageBytes
             for row in rows {
@@ -158,10 +159,12 @@ extension Engine {
                         bytes: row.range.count))
             }
             if hasRecord {
+                index.rows.judgedLaterFrom = first
                 let isWhole = index.apply(record, sequence: sequence, first: first)
                 precondition(isWhole, "a record that was just made can be read")
-                if let row = rows.first { index.rows.buryUnclaimed(from: row.first) }
+                index.rows.buryUnclaimed(from: first)
             }
+            evictWritten(flushed)
             return .success(())
         } catch {
             return .failure(error)

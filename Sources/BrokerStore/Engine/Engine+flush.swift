@@ -8,6 +8,8 @@ struct Flush {
     /// Parts from the front of the list, and the rows they got.
     var parts = 0
     var rows: [(segment: Segment, id: Int64)] = []
+    /// Queues whose received identifiers were written, or deleted where there are none.
+    var received: [Queue] = []
     var bytes = 0
     var trimmedTo: UInt64?
     var trimmedBytes = 0
@@ -42,7 +44,9 @@ extension Engine {
             flushed.parts += 1
             switch item.part {
             case .segment(let segment): try write(segment, db, &flushed)
-            case .received(let queue): try write(queue, db)
+            case .received(let queue):
+                try write(queue, db)
+                flushed.received.append(queue)
             }
         }
     }
@@ -113,16 +117,24 @@ extension Engine {
             segment.id = id
             if segment.isDead || id == 0 { continue }
             if segment.count >= index.segmentClosesAt { segment.isClosed = true }
-            if segment.isClosed, segment.inflight == 0, !segment.isEvicted, segment.queue !== index.retainedQueue {
-                index.evict(segment)
-            } else {
-                segment.compact()
-            }
         }
+        for queue in flushed.received { queue.hasReceivedRow = !queue.received.isEmpty }
         walBytes += flushed.bytes + flushed.parts * settings.pageBytes
         if let sequence = flushed.trimmedTo {
             trimmedTo = sequence
             trimmedBytes = flushed.trimmedBytes
+        }
+    }
+
+    /// What was written and has not changed since may leave memory. After the group took effect, which needs what was
+    /// loaded for it.
+    func evictWritten(_ flushed: Flush) {
+        for (segment, _) in flushed.rows where !segment.isDead && !segment.isEvicted && !segment.isDirty {
+            if segment.isClosed, segment.inflight == 0, segment.queue !== index.retainedQueue {
+                index.evict(segment)
+            } else {
+                segment.compact()
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ extension Engine {
         index = StoreIndex()
         index.segmentEntriesMax = settings.segmentEntriesMax
         index.segmentClosesAt = settings.segmentClosesAt
-        index.rows.isReading = true
+        index.rows.judgedLaterFrom = 0
         cache.removeAll()
         loaded = []
         expiring = []
@@ -19,7 +19,6 @@ extension Engine {
             try self.loadSegments(db)
             try self.replay(db)
         }
-        index.rows.isReading = false
         index.rows.buryUnclaimed(from: 0)
     }
 

@@ -39,8 +39,8 @@ struct RowIndex {
     private(set) var bytes = 0
     /// Where the last search ended: the next is mostly for the same row.
     private var recent = 0
-    /// While a store is read, rows are judged at the end only.
-    var isReading = false
+    /// Rows from this position on are judged later: those of a group while it takes effect, and all while a store is read.
+    var judgedLaterFrom: UInt64 = .max
 
     var liveRows: Int { rows.count - deadCount }
 
@@ -81,7 +81,7 @@ struct RowIndex {
     mutating func release(_ position: UInt64) {
         guard let at = find(position), !rows[at].isDead else { return }
         rows[at].claims &-= 1
-        if rows[at].claims <= 0, !isReading { bury(at) }
+        if rows[at].claims <= 0, rows[at].first < judgedLaterFrom { bury(at) }
     }
 
     private mutating func bury(_ at: Int) {
@@ -95,6 +95,7 @@ struct RowIndex {
     /// Rows from this position on that nobody claims are dead: a group's messages that nobody waits for, or all at the
     /// end of reading a store.
     mutating func buryUnclaimed(from position: UInt64) {
+        judgedLaterFrom = .max
         var at = max(0, index(of: position))
         while at < rows.count {
             if rows[at].claims <= 0 { bury(at) }

@@ -78,7 +78,7 @@ final class Segment {
         if head < entries.count, entries[head].position == position { return head }
         guard position >= first, position <= last, !entries.isEmpty else { return nil }
         let guess = Int(truncatingIfNeeded: position &- entries[0].position)
-        if guess < entries.count, entries[guess].position == position {
+        if guess >= 0, guess < entries.count, entries[guess].position == position {
             return entries[guess].isGone ? nil : guess
         }
         let at = lowerBound(position)
