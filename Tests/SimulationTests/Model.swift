@@ -79,6 +79,7 @@ struct Model {
     private var processed: [String: Int] = [:]
     private(set) var deliveries = 0
     private(set) var acknowledged = 0
+    private(set) var wills = 0
 
     mutating func breach(_ text: String) {
         if violations.count < 20 { violations.append(text) }
@@ -94,6 +95,13 @@ struct Model {
     mutating func `repeat`(_ key: MessageKey) {
         trace(key, "sent again")
         messages[key]?.isRepeated = true
+    }
+
+    /// A will must have been published by now.
+    mutating func publishWill(_ key: MessageKey) {
+        trace(key, "must have been published as a will")
+        messages[key]?.isAcknowledged = true
+        wills += 1
     }
 
     /// Called for every repetition too.
@@ -144,7 +152,9 @@ struct Model {
         let isNew = seen[receiver, default: []].insert(key).inserted
         if let group { seenByGroup[group, default: []].insert(key) }
         // A message published at QoS 1 may be published again, whatever it is delivered at.
-        let isCertain = !hasRefusals || (!hasNeighbours && publish.qos == .exactlyOnce && lasting.contains(receiver))
+        // A member without storage may have had it before storage refused it.
+        let isCertain =
+            !hasRefusals || (!hasNeighbours && publish.qos == .exactlyOnce && lasting.contains(receiver) && group == nil)
         let isStored = publish.qos == .exactlyOnce && lasting.contains(receiver) && !hasNeighbours
         if publish.qos != .atLeastOnce, message.qos != .atLeastOnce, isCertain, isStored || !message.sawCrash {
             let name = group ?? "client \(receiver)"

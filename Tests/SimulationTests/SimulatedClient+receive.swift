@@ -16,6 +16,7 @@ extension SimulatedClient {
         case .publish(let publish): receive(publish, &model)
         case .pubrel(let pubrel):
             held.remove(pubrel.packetIdentifier)
+            heldRetained.remove(pubrel.packetIdentifier)
             replies.append(.pubcomp(Pubcomp(packetIdentifier: pubrel.packetIdentifier)))
         case .puback(let puback): acknowledge(puback.packetIdentifier, .puback, puback.reasonCode, &model)
         case .pubrec(let pubrec): acknowledge(pubrec.packetIdentifier, .pubrec, pubrec.reasonCode, &model)
@@ -27,6 +28,7 @@ extension SimulatedClient {
             guard let filter = pending.removeValue(forKey: suback.packetIdentifier) else { return }
             if suback.reasonCodes.count == 1, suback.reasonCodes[0].rawValue <= 2 {
                 isKept = kind != .clean
+                will?.isKept = true
                 subscriptions[filter] = qos(for: filter)
             }
         case .unsuback, .pingresp, .disconnect: break
@@ -41,6 +43,7 @@ extension SimulatedClient {
             return model.breach("client \(index) was refused: \(connack.reasonCode)")
         }
         phase = .online
+        checkExpiry(connack, &model)
         // 3.1 does not say; a session that never ends is there.
         let isPresent = version == .v31 ? kind == .persistent && isEstablished : connack.sessionPresent
         if kind == .persistent, isEstablished, !isPresent { model.breach("the session of client \(index) is gone") }
@@ -51,6 +54,16 @@ extension SimulatedClient {
         isUncertain = false
         sendLimit = min(20, Int(connack.properties.receiveMaximum ?? 20))
         for i in outgoing.indices { resend(i, &model) }
+    }
+
+    /// A session that the disk had goes on until its time is over, and no longer.
+    private func checkExpiry(_ connack: Connack, _ model: inout Model) {
+        guard let endsAt, kind == .mortal else { return }
+        self.endsAt = nil
+        if connack.sessionPresent, connectedAt >= endsAt { model.breach("client \(index) found a session that was over") }
+        if !connack.sessionPresent, !isUncertain, clock < endsAt {
+            model.breach("the session of client \(index) ended before its time")
+        }
     }
 
     /// Unfinished exchanges go on, in their order. [5.0 MQTT-4.4.0-1]
@@ -95,6 +108,7 @@ extension SimulatedClient {
             }
         }
         let isRepetition = publish.qos == .exactlyOnce && !held.insert(publish.packetIdentifier).inserted
+        if publish.retain, publish.qos == .exactlyOnce { heldRetained.insert(publish.packetIdentifier) }
         if !isRepetition {
             model.deliver(publish, to: index, group: group)
             if publish.retain, let key = MessageKey(payload: publish.payload) {

@@ -48,13 +48,35 @@ extension Simulation {
         for receiver in clients where qos != .atMostOnce {
             for (filter, granted) in receiver.subscriptions where granted != .atMostOnce {
                 if let group = receiver.group {
-                    if topic.hasPrefix("s/") { groups.insert(group) }
+                    // One whose session ends with its connection may be gone before the message comes.
+                    if topic.hasPrefix("s/"), receiver.kind != .clean { groups.insert(group) }
                 } else if Simulation.matches(filter, topic) {
                     owed.insert(receiver.index)
                 }
             }
         }
         model.send(key, topic: topic, qos: qos, owed: owed, groups: groups)
+    }
+
+    // MARK: Wills
+
+    /// A new connection brings a new will. What the last one left was published if its time had come.
+    func renewWill(_ client: SimulatedClient) {
+        settleWill(client)
+        guard client.willDelay != nil else { return }
+        client.sequence += 1
+        let key = MessageKey(publisher: client.index, sequence: client.sequence)
+        let topic = random.pick(Simulation.willTopics)
+        tellModel(key, topic, .atLeastOnce)
+        client.will = .init(key: key, topic: topic)
+    }
+
+    /// The client has been away for longer than its will waits: by now it must be published.
+    func settleWill(_ client: SimulatedClient) {
+        guard let will = client.will, let delay = client.willDelay, will.isKept, let lostAt = will.lostAt else { return }
+        // Nobody waits for a will to be kept: where storage refuses, or several shards share a crash, it may be lost.
+        guard !model.hasRefusals, !model.hasNeighbours else { return }
+        if world(of: client).now >= lostAt + Int64(delay) * 1000 { model.publishWill(will.key) }
     }
 
     func subscribe(_ client: SimulatedClient) {
@@ -72,10 +94,16 @@ extension Simulation {
     func unsubscribe(_ client: SimulatedClient) {
         // Not while a SUBSCRIBE of the same filter is under way: its SUBACK would be taken for a subscription that stands.
         let filters = client.subscriptions.keys.filter { !client.pending.values.contains($0) }.sorted()
-        guard client.group == nil, !filters.isEmpty else { return }
+        guard !filters.isEmpty else { return }
         let filter = random.pick(filters)
         client.subscriptions[filter] = nil
-        model.forgive(client.index) { Simulation.matches(filter, $0) }
+        if let group = client.group {
+            // The others get what comes; without others nobody does.
+            let hasOthers = clients.contains { $0.group == group && $0.kind != .clean && $0.subscriptions[group] != nil }
+            if !hasOthers { model.forgive(group: group) }
+        } else {
+            model.forgive(client.index) { Simulation.matches(filter, $0) }
+        }
         client.put(.unsubscribe(Unsubscribe(packetIdentifier: client.nextIdentifier(), filters: [MQTTString(filter)])))
     }
 

@@ -12,7 +12,13 @@ extension Simulation {
         tearWrites()
         let before = worlds.map(\.now).max() ?? 0
         let now = before + Int64(random.chance(50) ? random.below(300) : random.below(15_000))
-        for client in clients { client.loseBroker() }
+        for client in clients {
+            client.loseBroker()
+            // What a member whose session ends had is lost with it.
+            if let group = client.group, client.kind == .clean { model.forgive(group: group) }
+            // An abandoned connection may have been followed by the next: only this broker knows.
+            if client.will?.lostAt != nil || client.will?.isKept == true { client.will?.lostAt = now }
+        }
         model.crash()
         restart(at: now)
     }
@@ -35,19 +41,26 @@ extension Simulation {
         if count > 1 { model.hasNeighbours = true }
         let (sessions, retained) = disk.engine.restart()
         checkRecords(sessions)
+        for client in clients where client.kind == .mortal {
+            let record = sessions.first { $0.record.clientIdentifier == client.name }?.record
+            client.endsAt = record.map {
+                ($0.disconnectedAt ?? now) + Int64($0.expiryIntervalSeconds) * 1000
+            }
+        }
         for world in worlds {
             let own = sessions.filter {
                 Shard.home(of: $0.record.clientIdentifier, count: count, key: homeKey) == world.shard.index
             }
             world.restore(own, retained)
         }
-        // Nobody is let in before every shard has heard what the others' sessions want.
+        // Nobody is let in, and nothing is due, before every shard has heard what the others' sessions want.
         for _ in 0..<3 {
             for world in worlds { world.tick() }
             for from in worlds.indices {
                 for to in worlds.indices { while !mail[from][to].isEmpty { deliverMail(from: from, to: to) } }
             }
         }
+        for world in worlds { world.advance(by: 0) }
     }
 
     /// What was acknowledged stands in the records.

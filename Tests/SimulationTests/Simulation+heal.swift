@@ -11,6 +11,8 @@ extension Simulation {
             for wire in client.abandoned { world(of: client).cut(wire) }
             client.abandoned = []
         }
+        for world in worlds { world.advance(by: 20_000) }
+        for client in clients where client.phase == .offline { settleWill(client) }
         guard settleDown() else { return model.breach("the clients do not come to rest") }
         for client in clients {
             if client.wire?.isPaused == true { model.breach("client \(client.index) is still paused") }
@@ -71,6 +73,8 @@ extension Simulation {
 
     private func settle(_ client: SimulatedClient) -> Bool {
         if let wire = client.wire, wire.isClosed { client.loseConnection() }
+        client.idleUntil = 0
+        client.clock = world(of: client).now
         if client.phase == .offline { connect(client) }
         if client.mustReconnect { leave(client) }
         guard let wire = client.wire else { return true }

@@ -31,6 +31,7 @@ final class Simulation {
     static let topics = ["t/0", "t/1", "t/2", "t/0/a", "u/1", "t", "/t", "t//0"]
     static let filters = ["#", "t/+", "t/#", "t/0", "t/0/a", "+/1", "u/1", "+/+", "/t", "t//0", "r/#", "r/+", "r/1"]
     static let retainedTopics = ["r/0", "r/1", "r/2", "r/3/x"]
+    static let willTopics = ["w/0", "w/1"]
     static let sharedTopics = ["s/0", "s/1"]
     static let groups = ["$share/one/s/#", "$share/two/s/+"]
 
@@ -77,7 +78,8 @@ final class Simulation {
             let isMember = random.chance(25)
             clients.append(
                 SimulatedClient(
-                    index: index, version: version, kind: isMember ? .persistent : random.pick(kinds),
+                    index: index, version: version,
+                    kind: isMember ? (random.chance(25) ? .clean : .persistent) : random.pick(kinds),
                     group: isMember ? random.pick(Simulation.groups) : nil, random: &random))
         }
         model.lasting = Set(clients.filter { $0.kind == .persistent }.map(\.index))
@@ -136,7 +138,7 @@ final class Simulation {
         // A connection the server has ended is noticed at some time.
         if let wire = client.wire, wire.isClosed { return client.loseConnection() }
         switch client.phase {
-        case .offline: if random.chance(40) { connect(client) }
+        case .offline: if random.chance(client.will == nil ? 40 : 3) { connect(client) }
         case .connecting: network(client)
         case .online: act(client)
         }
@@ -160,6 +162,8 @@ final class Simulation {
 
     func connect(_ client: SimulatedClient) {
         let wire = world(of: client).open()
+        renewWill(client)
+        client.connectedAt = world(of: client).now
         wire.version = client.version
         wire.socketBytesMax = client.socketBytes
         client.wire = wire
@@ -170,6 +174,7 @@ final class Simulation {
 
     private func act(_ client: SimulatedClient) {
         if client.mustReconnect { return leave(client) }
+        if steps >= client.idleUntil, random.chance(1) { client.idleUntil = steps + random.below(400) }
         switch random.below(100) {
         case 0..<25: network(client)
         case 25..<55: read(client)
@@ -196,19 +201,22 @@ final class Simulation {
     }
 
     private func read(_ client: SimulatedClient) {
-        guard let wire = client.wire else { return }
+        guard let wire = client.wire, steps >= client.idleUntil else { return }
+        client.clock = world(of: client).now
         world(of: client).read(random.chance(50) ? 100_000 : random.below(64), on: wire)
         client.receive(&model)
     }
 
     func leave(_ client: SimulatedClient) {
         client.put(.disconnect(Disconnect()))
+        client.will?.isKept = false  // a normal end withdraws it
         network(client, all: true)
         lose(client)
     }
 
     private func lose(_ client: SimulatedClient) {
         if let wire = client.wire { world(of: client).cut(wire) }
+        client.will?.lostAt = world(of: client).now
         client.loseConnection()
     }
 

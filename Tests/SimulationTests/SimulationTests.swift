@@ -38,7 +38,7 @@ struct SimulationTests {
         let end = start + Double(Self.number("SIMULATION_SECONDS") ?? 86_400)
         let countMax = Self.number("SIMULATION_COUNT") ?? .max
         let first = UInt64(Self.number("SIMULATION_FIRST") ?? Int(start.timeIntervalSince1970))
-        var (count, failures, crashes, deliveries) = (0, 0, 0, 0)
+        var (count, failures, crashes, deliveries, wills) = (0, 0, 0, 0, 0)
         while count < countMax, Date() < end, failures < Self.failuresMax {
             let simulation = Simulation(seed: first + UInt64(count))
             simulation.run(steps: Self.steps)
@@ -46,11 +46,12 @@ struct SimulationTests {
             failures += simulation.model.violations.isEmpty ? 0 : 1
             crashes += simulation.crashes
             deliveries += simulation.model.deliveries
+            wills += simulation.model.wills
             count += 1
         }
         print(
-            "simulated \(count) seeds from \(first), \(Self.steps) steps each: \(deliveries) deliveries, \(crashes) crashes of "
-                + "the broker, \(failures) seeds failed")
+            "simulated \(count) seeds from \(first), \(Self.steps) steps each: \(deliveries) deliveries, \(wills) wills "
+                + "that were due, \(crashes) crashes of the broker, \(failures) seeds failed")
     }
 }
 
