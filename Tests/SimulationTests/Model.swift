@@ -154,7 +154,8 @@ struct Model {
         // A message published at QoS 1 may be published again, whatever it is delivered at.
         // A member without storage may have had it before storage refused it.
         let isCertain =
-            !hasRefusals || (!hasNeighbours && publish.qos == .exactlyOnce && lasting.contains(receiver) && group == nil)
+            !hasRefusals
+            || (!hasNeighbours && publish.qos == .exactlyOnce && lasting.contains(receiver) && group == nil)
         let isStored = publish.qos == .exactlyOnce && lasting.contains(receiver) && !hasNeighbours
         if publish.qos != .atLeastOnce, message.qos != .atLeastOnce, isCertain, isStored || !message.sawCrash {
             let name = group ?? "client \(receiver)"

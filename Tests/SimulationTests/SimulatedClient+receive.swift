@@ -60,7 +60,9 @@ extension SimulatedClient {
     private func checkExpiry(_ connack: Connack, _ model: inout Model) {
         guard let endsAt, kind == .mortal else { return }
         self.endsAt = nil
-        if connack.sessionPresent, connectedAt >= endsAt { model.breach("client \(index) found a session that was over") }
+        if connack.sessionPresent, connectedAt >= endsAt {
+            model.breach("client \(index) found a session that was over")
+        }
         if !connack.sessionPresent, !isUncertain, clock < endsAt {
             model.breach("the session of client \(index) ended before its time")
         }

@@ -73,7 +73,9 @@ extension Simulation {
 
     /// The client has been away for longer than its will waits: by now it must be published.
     func settleWill(_ client: SimulatedClient) {
-        guard let will = client.will, let delay = client.willDelay, will.isKept, let lostAt = will.lostAt else { return }
+        guard let will = client.will, let delay = client.willDelay, will.isKept, let lostAt = will.lostAt else {
+            return
+        }
         // Nobody waits for a will to be kept: where storage refuses, or several shards share a crash, it may be lost.
         guard !model.hasRefusals, !model.hasNeighbours else { return }
         if world(of: client).now >= lostAt + Int64(delay) * 1000 { model.publishWill(will.key) }
@@ -99,7 +101,9 @@ extension Simulation {
         client.subscriptions[filter] = nil
         if let group = client.group {
             // The others get what comes; without others nobody does.
-            let hasOthers = clients.contains { $0.group == group && $0.kind != .clean && $0.subscriptions[group] != nil }
+            let hasOthers = clients.contains {
+                $0.group == group && $0.kind != .clean && $0.subscriptions[group] != nil
+            }
             if !hasOthers { model.forgive(group: group) }
         } else {
             model.forgive(client.index) { Simulation.matches(filter, $0) }
