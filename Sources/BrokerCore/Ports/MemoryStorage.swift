@@ -1,9 +1,10 @@
 import DequeModule
 
-/// The storage ports kept in memory: what a broker without a durable engine runs on. It answers at once; whoever runs it decides when the answer arrives.
+/// The storage ports kept in memory: what a broker without a durable engine runs on. It answers at once; whoever runs it
+/// decides when the answer arrives.
 ///
-/// State that nobody could read back after the process is gone is not kept: only queues are.
-/// `ModelStorage` of the tests keeps the rest too.
+/// State that nobody could read back after the process is gone is not kept: only queues are. `ModelStorage`, of the
+/// tests, keeps the rest too.
 package struct MemoryStorage {
     private struct Kept {
         var message: LoggedMessage
