@@ -138,6 +138,23 @@ struct SessionLifeTests {
         #expect(harness.shard.counters.publishesDropped == (fits ? 0 : 1))
     }
 
+    @Test(
+        "[5.0 MQTT-3.1.2-24] a client that takes no packet as large as its CONNACK is gone; a lasting session stays",
+        arguments: [0, 60] as [UInt32])
+    func connackTooLarge(expiry: UInt32) {
+        let harness = ShardHarness()
+        var connect = Connect(version: .v5, clientIdentifier: "c")
+        connect.properties.sessionExpiryIntervalSeconds = expiry
+        connect.properties.maximumPacketSize = 2
+        let client = harness.connect(connect)
+        #expect(client.isClosed)
+        #expect(client.takePackets() == [])
+        #expect(harness.shard.status.sessions == (expiry == 0 ? 0 : 1))
+        #expect(harness.shard.status.clientsConnected == 0)
+        harness.advance(by: Int64(expiry) * 1000)
+        #expect(harness.shard.status.sessions == 0)
+    }
+
     @Test("[5.0 MQTT-3.3.4-3] overlapping subscriptions: one copy with all identifiers, also after an absence")
     func overlappingWhileAway() {
         let harness = ShardHarness()

@@ -148,8 +148,10 @@ extension Shard {
         announceLimits(in: &answer, connect.version, listener)
         logConnected(connect, keepAlive, id(of: slot), sessionPresent: isPresent)
         send(answer, connection, slot)
+        // A client that takes no packet as large as its CONNACK is gone again, and with it a session that ends there.
+        guard connection.pointee.phase == .open else { return }
         keepSession(sessionSlot)
-        if isPresent, connection.pointee.phase == .open { resume(sessionSlot, connection, slot) }
+        if isPresent { resume(sessionSlot, connection, slot) }
     }
 
     /// Seconds the session outlives this connection, within the operator's limit. [5.0 MQTT-3.1.2-23]
