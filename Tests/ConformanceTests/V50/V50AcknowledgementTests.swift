@@ -246,6 +246,15 @@ enum Acknowledgement: UInt8, CaseIterable, Sendable {
         }
     }
 
+    @Test("[5.0 facts] PUBREL of an unknown id in a session that lasts is answered with PUBCOMP 92")
+    func unknownPubrelKept() throws {
+        try withKnownDifference(.mosquitto, Self.pubcompDiffers) {
+            let client = try RawClient.v5(.sessionExpiryInterval(30))
+            client.send(Wire.pubrel(4_320))
+            #expect(try client.expect(.pubcomp).reasonCodes == [0x92])
+        }
+    }
+
     @Test("[5.0 facts] PUBREC of an unknown id is answered with PUBREL 92")
     func unknownPubrec() throws {
         try withKnownDifference(.mosquitto, Self.pubrelDiffers) {
