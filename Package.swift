@@ -100,7 +100,7 @@ let package = Package(
                 "BrokerStore", "BrokerCore", "MQTTProtocol", "ShardTestKit", "MQTTTestKit", "martlet",
                 "store-benchmark",
             ],
-            swiftSettings: house),
+            resources: [.copy("Resources")], swiftSettings: house),
         // Windows, identifiers and aliases against models of a few lines.
         .testTarget(name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol"], swiftSettings: house),
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.

@@ -9,6 +9,10 @@ enum StoreBenchmark {
             exit(2)
         }
         let folder = arguments[2]
+        // For a test that kills this process: a store that stays.
+        if arguments[1] == "endure" {
+            return try Endurance.run(path: folder + "/martlet.db", arguments.count > 3 ? arguments[3] : "sync")
+        }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let path = folder + "/bench-\(getpid()).db"
         defer { for end in ["", "-wal", "-shm"] { unlink(path + end) } }

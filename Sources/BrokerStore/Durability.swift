@@ -42,6 +42,8 @@ package struct StoreSettings: Sendable {
     package var freeBytesKept = 16 << 20
     /// Pages of the file at most: for tests of a full disk.
     package var pageCountMax: Int?
+    /// Steps to layouts beyond the newest, each some statements: for tests of upgrades.
+    package var furtherSteps: [[String]] = []
 
     package init() {}
 }

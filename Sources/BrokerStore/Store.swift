@@ -193,6 +193,8 @@ package final class Store: Sendable {
         if let hasRoom = engine.roomChange() {
             for shard in 0..<shardCount { answers.append(.room(hasRoom), to: shard) }
         }
+        // Before the answers: whoever hears one finds its group counted.
+        publish(engine)
         deliver(answers)
         engine.afterCommit()
         return true
@@ -202,11 +204,10 @@ package final class Store: Sendable {
         for (shard, events) in answers.byShard { answer(shard, events) }
     }
 
-    private func publish() {
-        let statistics = engine.withLock { engine in
-            engine.updateStatistics()
-            return engine.statistics
-        }
-        published.withLock { $0 = statistics }
+    private func publish() { engine.withLock { publish($0) } }
+
+    private func publish(_ engine: Engine) {
+        engine.updateStatistics()
+        published.withLock { $0 = engine.statistics }
     }
 }

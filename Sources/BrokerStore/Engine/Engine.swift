@@ -62,7 +62,7 @@ final class Engine {
     /// Opens the file again and reads what it says.
     func reopen() throws(StoreError) {
         try? file.close()
-        file = try StoreFile(path: path, durability: durability, settings: settings)
+        file = try StoreFile(path: path, durability: durability, settings: settings, probing: false)
         try load()
     }
 

@@ -7,33 +7,29 @@ enum Schema {
 
     /// Step n makes layout n + 1 of layout n; the first makes it of an empty file. Steps that were ever released stay as
     /// they are.
-    static let steps: [@Sendable (Database) throws -> Void] = [
-        { db in
+    static let steps: [[String]] = [
+        [
             // Messages of a group, one after another. `positions` is NULL where they are dense, else where each stands.
-            try db.execute(
-                sql: """
-                    CREATE TABLE messages (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, count INTEGER NOT NULL,
-                        checksum INTEGER NOT NULL, positions BLOB, body BLOB NOT NULL)
-                    """)
+            """
+            CREATE TABLE messages (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, count INTEGER NOT NULL,
+                checksum INTEGER NOT NULL, positions BLOB, body BLOB NOT NULL)
+            """,
             // What each group did, to be done again after a crash.
-            try db.execute(
-                sql: "CREATE TABLE redo (sequence INTEGER PRIMARY KEY, first INTEGER NOT NULL, record BLOB NOT NULL)")
+            "CREATE TABLE redo (sequence INTEGER PRIMARY KEY, first INTEGER NOT NULL, record BLOB NOT NULL)",
             // Some thousand entries of a queue; queue 0 holds the retained messages.
-            try db.execute(
-                sql: "CREATE TABLE segments (id INTEGER PRIMARY KEY, queue INTEGER NOT NULL, body BLOB NOT NULL)")
+            "CREATE TABLE segments (id INTEGER PRIMARY KEY, queue INTEGER NOT NULL, body BLOB NOT NULL)",
             // QoS 2 identifiers received and not released, two bytes each, oldest first.
-            try db.execute(sql: "CREATE TABLE received (queue INTEGER PRIMARY KEY, identifiers BLOB NOT NULL)")
+            "CREATE TABLE received (queue INTEGER PRIMARY KEY, identifiers BLOB NOT NULL)",
             // Session records, as `SessionRecord` writes them.
-            try db.execute(
-                sql: "CREATE TABLE sessions (key BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID")
+            "CREATE TABLE sessions (key BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID",
             // `topic_key`: the secret of the topics' hashes, drawn here and never changed.
-            try db.execute(sql: "CREATE TABLE properties (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
-            try db.execute(sql: "INSERT INTO properties VALUES ('topic_key', randomblob(16))")
-        }
+            "CREATE TABLE properties (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+            "INSERT INTO properties VALUES ('topic_key', randomblob(16))",
+        ]
     ]
 
     /// Makes the file's layout the newest. `steps` is given by tests only.
-    static func upgrade(_ db: Database, file: String, steps: [@Sendable (Database) throws -> Void]) throws {
+    static func upgrade(_ db: Database, file: String, steps: [[String]]) throws {
         let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
         let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
@@ -46,7 +42,7 @@ enum Schema {
         }
         guard version < steps.count else { return }
         try db.inTransaction(.immediate) {
-            for step in steps[version...] { try step(db) }
+            for statement in steps[version...].joined() { try db.execute(sql: statement) }
             try db.execute(sql: "PRAGMA application_id = \(applicationID)")
             try db.execute(sql: "PRAGMA user_version = \(steps.count)")
             return .commit

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Glibc
 
 /// The SQLite file: opened for this process alone, in write-ahead mode. Turns SQLite's errors into ours. Knows tables
 /// by name only; what stands in them is the engine's.
@@ -7,11 +8,14 @@ struct StoreFile {
     let path: String
     private let queue: DatabaseQueue
 
+    /// `probing`: finds out now whether the file can be written, rather than with the first message. Not where it is opened again
+    /// after a write that failed: a full disk must not keep it from being read.
     init(
-        path: String, durability: Durability, settings: StoreSettings,
-        steps: [@Sendable (Database) throws -> Void] = Schema.steps
+        path: String, durability: Durability, settings: StoreSettings, probing: Bool = true
     ) throws(StoreError) {
         self.path = path
+        let steps = Schema.steps + settings.furtherSteps
+        let isNew = StoreFile.prepare(path)
         var configuration = Configuration()
         configuration.label = "martlet.store"
         configuration.foreignKeysEnabled = false
@@ -19,7 +23,8 @@ struct StoreFile {
             // Before the first access: then the file is locked for good, and the write-ahead log needs no shared memory.
             try db.execute(sql: "PRAGMA locking_mode = EXCLUSIVE")
             try db.execute(sql: "PRAGMA page_size = \(settings.pageBytes)")
-            try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
+            // Says so in the file, and so writes: not to one that says it already, or a full disk could not be read.
+            if isNew { try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL") }
         }
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
@@ -44,6 +49,7 @@ struct StoreFile {
                 try db.execute(sql: "PRAGMA temp_store = MEMORY")
                 if let pages = settings.pageCountMax { try db.execute(sql: "PRAGMA max_page_count = \(pages)") }
                 // A file that cannot be written is found now, not with the first message.
+                guard probing else { return }
                 try db.inTransaction(.immediate) {
                     try db.execute(sql: "PRAGMA user_version = \(steps.count)")
                     return .commit
@@ -52,6 +58,15 @@ struct StoreFile {
         } catch {
             throw StoreFile.error(error, path)
         }
+    }
+
+    /// Creates the file where there is none, for its owner alone (0600): messages may be secret. SQLite gives what lies beside it
+    /// (-wal, -shm) the same mode. Returns whether the file is new. What goes wrong, SQLite will meet again and say.
+    private static func prepare(_ path: String) -> Bool {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { Glibc.close(descriptor) }
+        var status = stat()
+        return stat(path, &status) != 0 || status.st_size == 0
     }
 
     /// Gives the file back. What the write-ahead log holds is carried over as far as that is possible.
@@ -101,6 +116,10 @@ struct StoreFile {
             return .inputOutput(file: path, detail: String(describing: error))
         }
         let detail = "\(error.message ?? "no detail") (SQLite \(error.extendedResultCode.rawValue))"
+        if error.extendedResultCode == .SQLITE_IOERR_LOCK, access(path, W_OK) != 0 {
+            // A file that was opened for reading only cannot be locked for oneself.
+            return .readOnly(file: path, detail: detail)
+        }
         switch error.resultCode {
         case .SQLITE_BUSY, .SQLITE_LOCKED: return .inUse(file: path, pid: LockOwner.pid(of: path))
         case .SQLITE_NOTADB: return .foreign(file: path, detail: "it is no SQLite file")
