@@ -149,6 +149,18 @@ package final class RawClient {
         }
     }
 
+    /// What has come, without waiting: for a test that serves many clients on one thread. Empty where nothing whole is
+    /// there; `hasEnded` says whether anything can still come.
+    package func arrived() -> [ReceivedPacket] {
+        _ = fill(until: Deadline(milliseconds: 0))
+        var packets: [ReceivedPacket] = []
+        while let packet = takePacket() { packets.append(packet) }
+        return packets
+    }
+
+    /// The broker has closed, or we have.
+    package var hasEnded: Bool { atEnd || descriptor < 0 }
+
     /// The next packet that `isWanted`, ahead of others, which keep their place. For steps whose answer may come
     /// mixed with other traffic.
     package func receive(
