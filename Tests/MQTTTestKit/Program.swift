@@ -11,8 +11,11 @@ package final class Program: Sendable {
     private let waitStatus = Mutex<Int32?>(nil)
 
     /// Runs `martlet` with `arguments`. `files` (name, text) are written into its folder first. `openFilesMax` is the
-    /// hard limit of descriptors it gets.
-    package init(_ arguments: [String], files: [String: String] = [:], openFilesMax: Int? = nil) throws {
+    /// hard limit of descriptors it gets. `through` is a command that becomes the program, whose name and arguments it finds
+    /// behind its own.
+    package init(
+        _ arguments: [String], files: [String: String] = [:], openFilesMax: Int? = nil, through: [String] = []
+    ) throws {
         let folder = try Scratch.makeDirectory()
         for (name, text) in files {
             try Scratch.write(text.replacing("{directory}", with: folder), to: "\(folder)/\(name)")
@@ -22,6 +25,7 @@ package final class Program: Sendable {
             // The shell becomes the program, so that the pid stays its own.
             command = ["/bin/sh", "-c", "ulimit -n \(openFilesMax); exec \"$@\"", "sh"] + command
         }
+        command = through.map { $0.replacing("{directory}", with: folder) } + command
         let started = Spawn.run(command, output: "\(folder)/stdout", errors: "\(folder)/stderr")
         guard let started else {
             throw BrokerProcess.StartFailure(description: "cannot run \(command): errno \(errno)")

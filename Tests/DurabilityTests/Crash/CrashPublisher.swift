@@ -121,6 +121,7 @@ struct CrashPublisher {
     }
 
     private mutating func receive(_ packet: ReceivedPacket, _ client: RawClient, _ findings: inout [String]) {
+        if packet.kind == .disconnect, packet.reasonCode == 0x8B { return }  // it is told to end
         // A PUBREL that is sent again may find its identifier released before: 0x92, which is no error (§3.7.2.1).
         let isGood = (packet.reasonCode ?? 0) < 0x80 || (packet.kind == .pubcomp && packet.reasonCode == 0x92)
         guard isGood, let identifier = packet.packetID else {

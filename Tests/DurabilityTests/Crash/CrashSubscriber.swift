@@ -117,6 +117,7 @@ struct CrashSubscriber {
         case (.pubrel, let identifier?):
             unreleased[identifier] = nil
             client.send(Wire.pubcomp(identifier))
+        case (.disconnect, _) where packet.reasonCode == 0x8B: break  // it is told to end
         default: say("received \(packet)")
         }
     }
