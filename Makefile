@@ -15,7 +15,7 @@ define script
 scripts/$(1) $(2)
 endef
 
-.PHONY: help run build test test-unit interoperability conformance conformance-loops simulate fuzz fuzz-smoke mutants mutants-smoke \
+.PHONY: help run build test test-unit interoperability conformance conformance-loops simulate crash fuzz fuzz-smoke mutants mutants-smoke \
 	bench format lint clean setup setup-test
 
 help: ## This list
@@ -51,6 +51,9 @@ conformance-loops: setup-test ## The same against Martlet on three event loops
 
 simulate: setup ## Many shards and clients from a seed (ARGS="--seed 7 --steps 100000")
 	$(call script,simulate,$(ARGS))
+
+crash: setup-test ## Kill the broker under load, hundreds of times; nothing kept may be missing (ARGS="--rounds 50 --seed 7")
+	$(call script,crash,$(ARGS))
 
 fuzz: setup-test ## Fuzz every target for long (ARGS="--seconds 600")
 	$(call script,fuzz,$(ARGS))

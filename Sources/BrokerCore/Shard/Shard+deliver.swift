@@ -128,7 +128,9 @@ extension Shard {
         if outgoing.qos == 2, outgoing.position != .start {
             return keepSent(identifier, outgoing.position, slot)
         }
-        write(outgoing, identifier, duplicate: false, connection, connectionSlot, publisher: nil)
+        // Nothing says whether an earlier run had sent it: it might have. [5.0 MQTT-3.3.1-1] [3.1.1 MQTT-3.3.1-1]
+        let mayHaveLeft = storage.isOfEarlierRun(outgoing.position)
+        write(outgoing, identifier, duplicate: mayHaveLeft, connection, connectionSlot, publisher: nil)
     }
 
     /// Ends a message's way to this session: in the log too.

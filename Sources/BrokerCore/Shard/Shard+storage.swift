@@ -43,7 +43,9 @@ extension Shard {
             case .failed(_, let reason):
                 failure = reason
                 refuse(request, reason)
-            case .stored(_, let position): first = position
+            case .stored(_, let position):
+                first = position
+                storage.noteFirst(position)
             case .records, .room: break
             }
             for step in request.steps { settle(step, failure) }

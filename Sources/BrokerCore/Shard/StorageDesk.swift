@@ -90,6 +90,8 @@ struct StorageDesk {
     /// The length of the last batch, so that the next need not grow to it step by step.
     private var expected = (messages: 0, bytes: 0, arrivals: 0)
     var refused = Refused()
+    /// The first position that this run was given; nil = none yet. What stands before it was kept by an earlier run.
+    private var firstPosition: LogPosition?
     /// What is kept is below the operator's limit for the whole store.
     var hasRoom = true
 
@@ -119,6 +121,17 @@ struct StorageDesk {
 
     /// Nothing is gathered, asked and not answered, or to be asked again.
     var isSettled: Bool { requests.isEmpty && !hasBatchRequest && refused.retained.isEmpty }
+
+    mutating func noteFirst(_ position: LogPosition) {
+        if firstPosition == nil, position != .start { firstPosition = position }
+    }
+
+    /// Whether a message in the log was put there before this run: it may have been sent then.
+    func isOfEarlierRun(_ position: LogPosition) -> Bool {
+        guard position != .start else { return false }
+        guard let firstPosition else { return true }
+        return position < firstPosition
+    }
 
     mutating func removeRetained(_ topic: [UInt8]) {
         _ = batchToken()

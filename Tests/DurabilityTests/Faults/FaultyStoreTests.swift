@@ -59,7 +59,7 @@ struct FaultyStoreTests {
 
     @Test(
         "a file that is no SQLite file",
-        arguments: ["some text that is long enough to be no header of anything\n", "x"])
+        arguments: ["some text that is long enough to be no header of anything\n", "short"])
     func foreignFile(_ text: String) throws {
         let store = try StoreFolder()
         try python("open(path, 'w').write(sys.argv[0] and \(quoted(text)))", store.file)

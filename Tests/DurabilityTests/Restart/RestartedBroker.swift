@@ -52,12 +52,13 @@ final class RestartedBroker {
         try client.disconnect()
     }
 
-    /// What a new subscriber is told of this filter before a message that is published after it subscribed.
-    func retained(_ filter: String) throws -> [ReceivedPacket] {
+    /// What a new subscriber is told of this filter: at least `count` messages, and no more while a message goes round.
+    func retained(_ filter: String, count: Int) throws -> [ReceivedPacket] {
         let (client, mark) = (try client(cleanStart: true), unique("mark"))
         try client.subscribe(mark, 1, id: 2)
         try client.subscribe(filter, 2)
         var packets: [ReceivedPacket] = []
+        for _ in 0..<count { packets.append(try client.receivePublish()) }
         try self.client(cleanStart: true).publish(mark, "", qos: 1)
         while true {
             let packet = try client.receivePublish()
