@@ -58,7 +58,8 @@ extension Engine {
                 guard free > kept, free * 4 > all else { return false }
                 let step = min(free - kept, 4096)
                 try db.execute(sql: "PRAGMA incremental_vacuum(\(step))")
-                walBytes += 64 * settings.pageBytes
+                // The file gets shorter when the log is carried over: that is due when no more is to be done.
+                walBytes = max(walBytes, settings.walBytesMax / 4 + 1)
                 return free - step > kept
             }
         } catch {

@@ -66,9 +66,11 @@ struct LargeStoreTests {
         eraser.send(deletions)
         // Acknowledged, and so kept with all before it.
         try eraser.publish("kept/9", "", qos: 1, retain: true)
+        // What is done when nobody asks for anything takes a moment; then the file, its log carried over, is small.
+        let isSmall = Deadline(milliseconds: patienceMilliseconds).wait { store.fileBytes < filledBytes / 2 }
+        #expect(isSmall, "\(filledBytes) bytes filled, \(store.fileBytes) kept")
         try end.of(broker)
         broker = try store.start()
-        _ = Deadline(milliseconds: patienceMilliseconds).wait { store.bytes < filledBytes / 2 }
-        #expect(store.bytes < filledBytes / 2, "\(filledBytes) bytes filled, \(store.bytes) kept")
+        #expect(try RawClient.patient(broker, id: "s", version: 4).connack?.sessionPresent == true)
     }
 }

@@ -23,7 +23,13 @@ final class StoreFolder: Sendable {
     /// The store's own file.
     var file: String { "\(path)/martlet.db" }
 
-    /// Bytes of everything in the folder.
+    /// Bytes of that file alone, without its write-ahead log.
+    var fileBytes: Int {
+        var status = stat()
+        return stat(file, &status) == 0 ? Int(status.st_size) : 0
+    }
+
+    /// Bytes of the store with its write-ahead log.
     var bytes: Int {
         ["martlet.db", "martlet.db-wal", "martlet.db-shm"].reduce(0) { sum, name in
             var status = stat()
