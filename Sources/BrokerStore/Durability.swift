@@ -13,6 +13,8 @@ package enum Durability: Equatable, Sendable {
 package struct StoreSettings: Sendable {
     /// The limit of the whole store, by the bytes of messages kept; nil = the disk's. At it, `room(false)` is told.
     package var messageBytesMax: Int?
+    /// The same by their number, each message once.
+    package var messagesMax: Int?
     /// A page of the file; takes effect when it is created.
     package var pageBytes = 8192
     /// Of messages in a row.
@@ -38,6 +40,8 @@ package struct StoreSettings: Sendable {
     package var rowsSpared = 32
     /// Between two looks for rows to be put together.
     package var compactionInterval = Duration.milliseconds(250)
+    /// Between two looks for retained messages whose time has passed, where nothing else is written.
+    package var expiryInterval = Duration.seconds(1)
     /// Free pages that are given back to the disk when they are more than a quarter of the file and than this.
     package var freeBytesKept = 16 << 20
     /// Pages of the file at most: for tests of a full disk.
@@ -59,6 +63,8 @@ package struct StoreStatistics: Equatable, Sendable {
     package var sessions = 0
     /// Bytes of messages kept, each once, with those of the same row that nobody needs any more.
     package var messageBytes = 0
+    /// Messages kept, each once: at most so many, where several sessions wait for the same.
+    package var messages = 0
     /// Rows of messages.
     package var rows = 0
     /// Pages of the file, free ones included, in bytes.

@@ -91,6 +91,8 @@ package final class Store: Sendable {
         }
         engine.withLock { $0.endRestore() }
         publish()
+        // Its thread looks whether there is room.
+        wake.signal()
     }
 
     /// Drawn when the store was made and never changed: the secret that messages name their publishers by.
@@ -98,8 +100,15 @@ package final class Store: Sendable {
         engine.withLock { engine in Array("home".utf8).withUnsafeBytes { engine.hasher.hash($0).low } }
     }
 
-    /// Has the disk take what the operating system holds. Waits for it.
-    package func sync() { LogSync.sync(path + "-wal") }
+    /// Has the disk take what the operating system holds. Waits for it, and for the group under way.
+    ///
+    /// - Throws: what the system says, naming the log. Nothing is kept from then on until the disk has everything.
+    package func sync() throws(StoreError) {
+        let result: Result<Void, StoreError> = engine.withLock { engine in
+            do throws(StoreError) { return .success(try engine.syncLog()) } catch { return .failure(error) }
+        }
+        try result.get()
+    }
 
     /// Holds what memory knows of the store against its file, and counts every claim anew: what is wrong, in words. Takes
     /// as long as reading all queues does, and holds up requests meanwhile.
@@ -149,16 +158,20 @@ package final class Store: Sendable {
             if !gathering.isEmpty || gathering.isOwing {
                 if engine.withLock({ perform(&gathering, $0, isLast: isClosed) }) { isUnsynced = true }
                 hasChores = true
-            } else if isIdle, hasChores {
-                hasChores = engine.withLock { $0.doChores() }
+            } else if isIdle {
+                hasChores = engine.withLock { hasChores || $0.hasExpired ? $0.doChores() : false }
             }
+            tellRoom()
             publish()
             if let interval = durability.interval, isUnsynced,
                 syncedAt.duration(to: .now) >= .seconds(interval) || isClosed
             {
-                LogSync.sync(path + "-wal")
+                // What fails is reported, and tried again when the time has come.
+                isUnsynced = engine.withLock { engine in
+                    do throws(StoreError) { try engine.syncLog() } catch { return engine.doubt != nil }
+                    return false
+                }
                 syncedAt = .now
-                isUnsynced = false
             }
             if isClosed, gathering.isEmpty { break }
         }
@@ -172,6 +185,11 @@ package final class Store: Sendable {
             milliseconds = min(milliseconds, Double(ContinuousClock.now.duration(to: until).nanoseconds) / 1e6)
         }
         if isUnsynced, let interval = durability.interval { milliseconds = min(milliseconds, interval * 1000) }
+        if let (interval, expiry) = engine.withLock({ engine in
+            engine.millisecondsToExpiry.map { (engine.settings.expiryInterval, $0) }
+        }) {
+            milliseconds = min(milliseconds, max(Double(interval.nanoseconds) / 1e6, Double(expiry)))
+        }
         guard milliseconds < 1e9 else { return .distantFuture }
         return .now() + .microseconds(Int(max(0, milliseconds * 1000)) + 1)
     }
@@ -190,14 +208,18 @@ package final class Store: Sendable {
         if !engine.commit(group, owed: owed, &answers), !isLast {
             gathering.owe(group.writes[..<owed], until: .now + .seconds(1))
         }
-        if let hasRoom = engine.roomChange() {
-            for shard in 0..<shardCount { answers.append(.room(hasRoom), to: shard) }
-        }
         // Before the answers: whoever hears one finds its group counted.
         publish(engine)
         deliver(answers)
         engine.afterCommit()
         return true
+    }
+
+    /// Tells the shards when the store has reached its limit, or has room again: after a group, after what was read at the
+    /// start, after what the chores threw away.
+    private func tellRoom() {
+        guard let hasRoom = engine.withLock({ $0.roomChange() }) else { return }
+        for shard in 0..<shardCount { answer(shard, [.room(hasRoom)]) }
     }
 
     private func deliver(_ answers: Answers) {

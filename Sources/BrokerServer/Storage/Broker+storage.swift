@@ -23,6 +23,7 @@ extension Broker {
         let complaints = StoreComplaints(log)
         var settings = StoreSettings()
         settings.messageBytesMax = configuration.storeBytesMax
+        settings.messagesMax = configuration.storeMessagesMax
         return try Store(
             path: storePath(persistence), durability: Durability(persistence.durability), settings: settings,
             shardCount: mailboxes.count, report: { complaints.tell($0) },
@@ -83,7 +84,7 @@ extension Broker {
     package func saveStore() {
         guard let store else { return log.write(.notice, "Nothing to save: persistence is off.") }
         log.write(.information, "Saving \(store.path).")
-        store.sync()
+        do throws(StoreError) { try store.sync() } catch { log.write(.error, "Error: \(error)") }
     }
 }
 

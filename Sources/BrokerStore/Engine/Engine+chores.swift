@@ -23,7 +23,7 @@ extension Engine {
     func doChores() -> Bool {
         var hasMore = false
         releaseVoided()
-        if !index.rows.toDelete.isEmpty || nextLook.map({ $0 <= .now }) ?? false {
+        if !index.rows.toDelete.isEmpty || hasExpired || nextLook.map({ $0 <= .now }) ?? false {
             var ignored = Answers()
             let failures = statistics.failures
             commit(Group(), &ignored)
@@ -77,7 +77,9 @@ extension Engine {
         var steps = 0
         while steps < 64, giveSpaceBack() { steps += 1 }
         checkpoint("TRUNCATE")
+        let unsynced = settleUnsynced()
         try file.close()
+        if let unsynced { throw unsynced }
     }
 
     /// Everything that memory knows goes into rows, so that the next start replays nothing.
@@ -104,6 +106,7 @@ extension Engine {
         statistics.sessions = sessions
         statistics.messageBytes = index.rows.bytes
         statistics.rows = index.rows.liveRows
+        statistics.messages = index.rows.messages
     }
 
     /// Sizes of the file; asks SQLite.
@@ -120,12 +123,15 @@ extension Engine {
         }
     }
 
-    /// The limit of the whole store: what to tell the shards, if that has changed. There is room again when a sixteenth
-    /// of it is free.
+    /// The limits of the whole store: what to tell the shards, if that has changed. There is room again when a sixteenth
+    /// of each is free.
     func roomChange() -> Bool? {
-        guard let limit = settings.messageBytesMax else { return nil }
-        let bytes = index.rows.bytes
-        let now = hasRoom ? bytes < limit : bytes < limit - limit / 16
+        func isBelow(_ value: Int, _ limit: Int?) -> Bool {
+            guard let limit else { return true }
+            return value < (hasRoom ? limit : limit - limit / 16)
+        }
+        let now =
+            isBelow(index.rows.bytes, settings.messageBytesMax) && isBelow(index.rows.messages, settings.messagesMax)
         guard now != hasRoom else { return nil }
         hasRoom = now
         return now

@@ -51,7 +51,7 @@ extension Engine {
         var firsts: [LogPosition] = []
         firsts.reserveCapacity(group.writes.count)
         let first = index.nextPosition
-        var ending: [(at: Int64, position: UInt64)] = []
+        var ending: [ExpiryHeap.Item] = []
         for write in group.writes {
             guard case .append(_, let batch) = write.request else {
                 firsts.append(.start)
@@ -60,24 +60,24 @@ extension Engine {
             let start = first + UInt64(redo.messageCount)
             firsts.append(LogPosition(start))
             gather(batch, at: start, &rows)
-            noteEnds(batch, at: start, &ending)
+            findEnds(batch, at: start, &ending)
             redo.append(batch, hasher: hasher)
         }
         let expired = takeExpired()
         for retained in expired { redo.appendExpired(position: retained.position) }
 
         let started = ContinuousClock.now
-        switch write(group, rows, first) {
+        switch settleUnsynced().map(Result.failure) ?? write(group, rows, first) {
         case .success: break
         case .failure(let error):
-            expiring += expired
+            for item in expired { expiring.insert(item) }
             fail(error)
             for write in group.writes[owed...] {
                 answers.append(.failed(write.request.token, Engine.failure(error)), to: write.shard)
             }
             return false
         }
-        expiring += ending
+        noteEnds(ending)
         statistics.commits += 1
         statistics.messagesWritten += UInt64(redo.messageCount)
         statistics.commitNanoseconds = UInt64(max(0, started.duration(to: .now).nanoseconds))
@@ -177,6 +177,8 @@ extension Engine {
         while true {
             do throws(StoreError) {
                 try reopen()
+                // It is in the log; whether it is on the disk nobody knows, if it was the sync that failed.
+                if index.sequence >= sequence { try carryOver() }
                 break
             } catch {
                 fail(error)
@@ -230,25 +232,6 @@ extension Engine {
         try file.read { db in
             for segment in missing { try loadEntries(segment, db) }
         }
-    }
-
-    // MARK: Retained messages that have an end
-
-    private func noteEnds(_ batch: LogBatch, at start: UInt64, _ ending: inout [(at: Int64, position: UInt64)]) {
-        for message in batch.retained {
-            let end = batch.bytes.withUnsafeBytes {
-                Int64(littleEndian: $0.loadUnaligned(fromByteOffset: batch.offsets[message] + 11, as: Int64.self))
-            }
-            if end != .max { ending.append((end, start + UInt64(message))) }
-        }
-    }
-
-    private func takeExpired() -> [(at: Int64, position: UInt64)] {
-        guard !expiring.isEmpty else { return [] }
-        let now = clock()
-        let expired = expiring.filter { $0.at <= now }
-        if !expired.isEmpty { expiring.removeAll { $0.at <= now } }
-        return expired
     }
 }
 

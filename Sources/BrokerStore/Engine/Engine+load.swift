@@ -11,7 +11,6 @@ extension Engine {
         index.rows.judgedLaterFrom = 0
         cache.removeAll()
         loaded = []
-        expiring = []
         walBytes = 0
         try file.read { db in
             try self.loadProperties(db)

@@ -59,7 +59,7 @@ extension Engine {
                         if entry.isGone { continue }
                         let message = try record(entry, segment, db).message
                         let end = message.expiresAt
-                        if end != .max { expiring.append((end, entry.position)) }
+                        if end != .max { expiring.insert(.init(at: end, position: entry.position)) }
                         if end > now { messages.append(message) }
                     }
                     return (messages, place.segment < segments.count ? place : nil)
@@ -77,7 +77,7 @@ extension Engine {
             if !named.contains(queue.id) { batch.changes.append(.dropped(QueueID(queue.id))) }
         }
         named = []
-        guard !batch.isEmpty || !expiring.isEmpty else { return }
+        guard !batch.isEmpty || hasExpired else { return }
         var group = Group()
         group.append(.append(StorageToken(0), batch), from: 0)
         var ignored = Answers()

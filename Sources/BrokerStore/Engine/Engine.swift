@@ -25,7 +25,7 @@ final class Engine {
     var scratch = ByteSink()
     var merged = ByteSink()
     /// Retained messages with an end: when, and where.
-    var expiring: [(at: Int64, position: UInt64)] = []
+    var expiring = ExpiryHeap()
 
     var nextSegmentID: Int64 = 1
     var sessions = 0
@@ -41,6 +41,8 @@ final class Engine {
     let stop: StopFlag
     /// Queues that the sessions given out so far name.
     var named: Set<UInt64> = []
+    /// The log could not be synced, and nobody knows what of it the disk has.
+    var doubt: StoreError?
     /// What the last `room` said.
     var hasRoom = true
 

@@ -23,6 +23,8 @@ struct MessageRow {
 
     /// A quarter of it, or less, is needed.
     var isSparse: Bool { claims * 4 <= max(count, claimsMax) }
+    /// Messages in it that are needed, at most: two claims may be on one message or on two.
+    var needed: Int { isDead ? 0 : max(0, min(count, claims)) }
     /// About how many of its bytes are needed.
     var neededBytes: Int {
         max(count, claimsMax) == 0 ? 0 : bytes / max(count, claimsMax) * min(claims, max(count, claimsMax))
@@ -37,6 +39,8 @@ struct RowIndex {
     private(set) var toDelete: [UInt64] = []
     /// Of the rows that are not dead.
     private(set) var bytes = 0
+    /// Messages that are needed, each once: at most so many.
+    private(set) var messages = 0
     /// Where the last search ended: the next is mostly for the same row.
     private var recent = 0
     /// Rows from this position on are judged later: those of a group while it takes effect, and all while a store is read.
@@ -48,6 +52,7 @@ struct RowIndex {
         precondition(rows.last.map { $0.last < row.first } ?? true, "positions only grow")
         rows.append(row)
         bytes += row.bytes
+        messages += row.needed
     }
 
     @inline(__always)
@@ -73,19 +78,24 @@ struct RowIndex {
     @inline(__always)
     mutating func claim(_ position: UInt64) {
         guard let at = find(position) else { return }
+        let before = rows[at].needed
         rows[at].claims &+= 1
+        messages &+= rows[at].needed &- before
         if rows[at].claims > rows[at].claimsMax { rows[at].claimsMax = rows[at].claims }
     }
 
     @inline(__always)
     mutating func release(_ position: UInt64) {
         guard let at = find(position), !rows[at].isDead else { return }
+        let before = rows[at].needed
         rows[at].claims &-= 1
+        messages &+= rows[at].needed &- before
         if rows[at].claims <= 0, rows[at].first < judgedLaterFrom { bury(at) }
     }
 
     private mutating func bury(_ at: Int) {
         guard !rows[at].isDead else { return }
+        messages -= rows[at].needed
         rows[at].isDead = true
         toDelete.append(rows[at].first)
         bytes -= rows[at].bytes
@@ -126,9 +136,11 @@ struct RowIndex {
                 deadCount -= 1
             } else {
                 bytes -= rows[at].bytes
+                messages -= rows[at].needed
             }
         }
         bytes += row?.bytes ?? 0
+        messages += row?.needed ?? 0
         rows.replaceSubrange(range, with: row.map { [$0] } ?? [])
         recent = 0
     }

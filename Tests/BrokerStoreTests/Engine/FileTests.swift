@@ -81,6 +81,21 @@ struct FileTests {
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
     }
 
+    @Test("every error names the file, and says what to do")
+    func words() {
+        let file = "/var/lib/martlet/martlet.db"
+        let errors: [StoreError] = [
+            .inUse(file: file, pid: 7), .foreign(file: file, detail: "it is a picture"),
+            .newer(file: file, version: 2, supported: 1), .corrupt(file: file, detail: "a row is missing"),
+            .readOnly(file: file, detail: "no"), .full(file: file, detail: "no"), .cannotOpen(file: file, detail: "no"),
+            .inputOutput(file: file, detail: "no"), .closed(file: file),
+        ]
+        for error in errors {
+            #expect(error.description.contains(file))
+            #expect(error.description.hasSuffix("."))
+        }
+    }
+
     @Test("a newer layout is refused, and said")
     func newer() throws {
         var settings = StoreSettings.strict
@@ -187,7 +202,8 @@ struct FileTests {
     /// Root may write whatever the mode says: for root the folder is mounted to be read only.
     @Test(
         "a store that may only be read",
-        .enabled(if: geteuid() != 0 || mayMount, "root may write to any file, and mounting is not allowed here"))
+        .enabled(if: geteuid() != 0 || Scratch.mayMount, "root may write to any file, and mounting is not allowed here")
+    )
     func readOnly() throws {
         try WaitingStore(path).close()
         let folder = scratch.directory
@@ -206,13 +222,6 @@ struct FileTests {
             return
         }
     }
-
-    private static let mayMount: Bool = {
-        guard let scratch = try? Scratch(), mount("tmpfs", scratch.directory, "tmpfs", 0, "size=64k") == 0 else {
-            return false
-        }
-        return umount2(scratch.directory, Int32(MNT_DETACH)) == 0
-    }()
 
     private func sqlite(_ sql: String) throws {
         let process = Process()

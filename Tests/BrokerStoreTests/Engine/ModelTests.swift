@@ -29,9 +29,10 @@ struct ModelTests {
                     try store.close()
                     store = try WaitingStore(path, settings: .tiny)
                 } else {
-                    // What a crash of the broker leaves: the files as they are.
+                    // What a crash of the broker leaves: the files as they are, the log first, for what chores carry over
+                    // meanwhile is in it too.
                     let copy = scratch.directory + "/copy.db"
-                    for end in ["", "-wal"] { try copyFile(path + end, copy + end) }
+                    for end in ["-wal", ""] { try copyFile(path + end, copy + end) }
                     let crashed = try WaitingStore(copy, settings: .tiny)
                     var expected = model
                     try compare(crashed, expected.restart(), &expected, traffic.queues, seed)

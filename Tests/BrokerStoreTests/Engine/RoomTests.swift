@@ -3,6 +3,7 @@ import BrokerStore
 import Foundation
 import Glibc
 import MQTTProtocol
+import Synchronization
 import Testing
 
 /// Room on the disk: when there is none, when it returns, and how it is given back.
@@ -79,8 +80,8 @@ struct RoomTests {
         var kept = try fill(store)
         #expect(kept.count > 20)
         #expect(try store.read(QueueID(1)).map(\.position.value) == kept)
-        // What a crash now would leave.
-        for end in ["", "-wal"] {
+        // What a crash now would leave; the log first, for what is carried over meanwhile is in it too.
+        for end in ["-wal", ""] {
             try FileManager.default.copyItem(atPath: path + end, toPath: scratch.directory + "/copy.db" + end)
         }
         let copy = try WaitingStore(scratch.directory + "/copy.db")
@@ -111,11 +112,47 @@ struct RoomTests {
         try store.close()
     }
 
-    @Test("what was drained is given back to the disk")
-    func givenBack() throws {
+    @Test("the limit by number counts each message once, however many wait for it")
+    func numberLimit() throws {
         var settings = StoreSettings.strict
-        settings.freeBytesKept = 100_000
-        let store = try WaitingStore(path, settings: settings)
+        settings.messagesMax = 32
+        var store = try WaitingStore(path, settings: settings)
+        _ = store.ask(.put(StorageToken(3), SessionRecord.named("s", queue: 1).stateRecord))
+        _ = store.ask(.put(StorageToken(4), SessionRecord.named("t", queue: 2).stateRecord))
+        var kept: [UInt64] = []
+        for i in 0..<31 { kept.append(try store.keep(.message("\(i)", to: [QueueID(1), QueueID(2)]))) }
+        // An answer is followed by what is told of room: with the next answer it was told.
+        _ = try store.read(QueueID(1))
+        #expect(store.rooms == [])
+        #expect(store.store.statistics.messages == 31)
+        kept.append(try store.keep(.message("last", to: [QueueID(1)])))
+        _ = try store.read(QueueID(1))
+        #expect(store.rooms == [false])
+        try store.close()
+
+        // A store that is full when it is opened says so before anybody asks for anything.
+        store = try WaitingStore(path, settings: settings)
+        _ = try store.restore()
+        _ = try store.read(QueueID(1))
+        _ = try store.read(QueueID(1))
+        #expect(store.rooms == [false])
+        // One of two that wait for a message leaves it where it is.
+        for position in kept.prefix(4) {
+            _ = try store.keep(.change(.acknowledged(QueueID(1), LogPosition(position))))
+        }
+        _ = try store.read(QueueID(1))
+        #expect(store.rooms == [false])
+        for position in kept.prefix(4) {
+            _ = try store.keep(.change(.acknowledged(QueueID(2), LogPosition(position))))
+        }
+        _ = try store.read(QueueID(1))
+        #expect(store.rooms == [false, true])
+        #expect(store.store.statistics.messages == 28)
+        try store.close()
+    }
+
+    /// Some thousand messages, and all of them acknowledged again.
+    private func fillAndDrain(_ store: WaitingStore) throws {
         var positions: [UInt64] = []
         for _ in 0..<20 {
             var batch = LogBatch()
@@ -132,9 +169,29 @@ struct RoomTests {
         batch.changes = positions.map { .acknowledged(QueueID(1), LogPosition($0)) }
         _ = try store.keep(batch)
         #expect(store.store.statistics.messageBytes == 0)
+        #expect(store.store.statistics.messages == 0)
+    }
+
+    @Test("what was drained is given back to the disk, at the end and while running", arguments: [true, false])
+    func givenBack(_ isAtEnd: Bool) throws {
+        var settings = StoreSettings.strict
+        settings.freeBytesKept = 100_000
+        // So that the file grows, and not the log alone.
+        settings.walBytesMax = 200_000
+        let store = try WaitingStore(path, settings: settings)
+        try fillAndDrain(store)
+        #expect(size(path) > 1_000_000)
+        // Chores are done while nobody asks for anything.
+        if !isAtEnd { try wait { size(path) < 400_000 } }
         try store.close()
         #expect(size(path) < 400_000)
         #expect(size(path + "-wal") == 0)
+    }
+
+    /// Looks again and again, for ten seconds at most.
+    private func wait(_ isDone: () -> Bool) throws {
+        for _ in 0..<1000 where !isDone() { usleep(10_000) }
+        try #require(isDone())
     }
 
     @Test("one message that nobody fetches keeps neither its neighbours nor their row")
@@ -172,15 +229,16 @@ struct RoomTests {
         try store.close()
     }
 
+    private func retain(_ topic: String, expiresAt: Int64) -> LogBatch {
+        var batch = LogBatch()
+        batch.retained.append(
+            batch.append(
+                LoggedMessage(topic: Array(topic.utf8), payload: [1], qos: 1, retain: true, expiresAt: expiresAt)))
+        return batch
+    }
+
     @Test("retained messages whose time has passed are dropped, at a start and while running")
     func expiry() throws {
-        func retain(_ topic: String, expiresAt: Int64) -> LogBatch {
-            var batch = LogBatch()
-            batch.retained.append(
-                batch.append(
-                    LoggedMessage(topic: Array(topic.utf8), payload: [1], qos: 1, retain: true, expiresAt: expiresAt)))
-            return batch
-        }
         let now = WaitingStore.clockStart
         var store = try WaitingStore(path)
         _ = try store.keep(retain("over", expiresAt: now))
@@ -194,4 +252,33 @@ struct RoomTests {
         #expect(store.store.statistics.retained == 1)
         try store.close()
     }
+
+    @Test("a retained message leaves the file when its time comes, though nothing else is written")
+    func expiryAtRest() throws {
+        var settings = StoreSettings.strict
+        settings.expiryInterval = .milliseconds(20)
+        let time = TestClock()
+        let store = try WaitingStore(path, settings: settings, clock: { time.now })
+        _ = try store.keep(retain("soon", expiresAt: time.now + 500))
+        _ = try store.keep(retain("later", expiresAt: time.now + 5000))
+        _ = try store.keep(retain("never", expiresAt: .max))
+        _ = try store.keep(retain("later", expiresAt: time.now + 6000))
+        #expect(store.store.statistics.retained == 3)
+        time.advance(600)
+        try wait { store.store.statistics.retained == 2 }
+        // The first of two on a topic was replaced: its end is none.
+        time.advance(4900)
+        _ = try store.keep(.change(.released(QueueID(1), identifier: 1)))
+        #expect(store.store.statistics.retained == 2)
+        time.advance(1000)
+        try wait { store.store.statistics.retained == 1 && store.store.statistics.messages == 1 }
+        try store.close()
+    }
+}
+
+/// A clock that stands until it is told to go on.
+final class TestClock: Sendable {
+    private let milliseconds = Atomic(WaitingStore.clockStart)
+    var now: Int64 { milliseconds.load(ordering: .relaxed) }
+    func advance(_ by: Int64) { milliseconds.add(by, ordering: .relaxed) }
 }

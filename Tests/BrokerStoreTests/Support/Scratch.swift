@@ -11,6 +11,13 @@ final class Scratch: Sendable {
         directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    /// Whether this process may mount file systems: root of a machine may, root of most containers may not.
+    static let mayMount: Bool = {
+        guard geteuid() == 0, let scratch = try? Scratch() else { return false }
+        guard mount("tmpfs", scratch.directory, "tmpfs", 0, "size=64k") == 0 else { return false }
+        return umount2(scratch.directory, Int32(MNT_DETACH)) == 0
+    }()
+
     deinit {
         guard let folder = opendir(directory) else { return }
         while let entry = readdir(folder) {
