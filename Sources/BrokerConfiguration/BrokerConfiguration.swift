@@ -15,6 +15,16 @@ package struct BrokerConfiguration: Sendable, Equatable {
     /// TCP_NODELAY on client sockets. Default false. mosquitto: `set_tcp_nodelay`.
     package var setsTCPNoDelay = false
 
+    // MARK: Who may do what (see also `SecurityConfiguration`)
+
+    /// What every client identifier must begin with. Default `nil`: anything. mosquitto: `clientid_prefixes`.
+    package var clientIDPrefix: String?
+    /// Whether a retained message is held back once its publisher has lost the right to write there. Default true.
+    /// mosquitto: `check_retain_source`.
+    package var checksRetainSource = true
+    /// Whether `$CONTROL/broker/v1` answers. Default false. mosquitto: `enable_control_api`.
+    package var enablesControlAPI = false
+
     // MARK: Limits
 
     /// Longest keep-alive, seconds, 1…65535. Default off. A 5.0 client that asks for more is told this value, an older one is

@@ -60,6 +60,9 @@ enum Limit {
     /// Bytes of a string value, as in mosquitto.
     static let textBytesMax = 65_535
     static let listenersMax = 100
+    /// Bytes of a Unix socket's path: what `sockaddr_un` holds, less the NUL.
+    static let unixPathBytesMax = 107
+    static let pluginsMax = 100
     /// Files of all `include_dir` lines together.
     static let includedFilesMax = 1000
     /// Mistakes told at once.

@@ -40,12 +40,12 @@ extension ShardSettings {
 extension ListenerSettings {
     init(_ configuration: ListenerConfiguration) {
         self.init()
-        allowsAnonymous = configuration.allowsAnonymous
-        allowsEmptyClientIdentifier = configuration.allowsEmptyClientID
+        allowsAnonymous = configuration.security.allowsAnonymous
+        allowsEmptyClientIdentifier = configuration.security.allowsEmptyClientID
         qosMax = configuration.qosMax.rawValue
         topicAliasMaximum = UInt16(clamping: configuration.topicAliasMax)
         topicAliasMaximumSent = UInt16(clamping: configuration.topicAliasBrokerMax)
-        assignedIdentifierPrefix = configuration.autoIDPrefix
+        assignedIdentifierPrefix = configuration.security.autoIDPrefix
     }
 }
 

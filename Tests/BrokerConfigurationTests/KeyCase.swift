@@ -10,10 +10,13 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
     /// What stands behind the key.
     let valid: [String]
     let invalid: [String]
-    /// The default holds.
-    let before: @Sendable (BrokerConfiguration) -> Bool
+    /// The default holds; `nil` where the lines above cannot stand without the key.
+    let before: (@Sendable (BrokerConfiguration) -> Bool)?
     /// The last of `valid` holds.
     let after: @Sendable (BrokerConfiguration) -> Bool
+
+    /// The line of the key, from 1, below `above`.
+    var line: Int { above.utf8.count { $0 == UInt8(ascii: "\n") } + 1 }
 
     var testDescription: String { key }
 
@@ -55,12 +58,15 @@ private let noInt = ["2147483648", "-2147483649", "0x80000000"]
 private let listener = "listener 1\n"
 
 extension KeyCase {
-    static let all: [KeyCase] = listeners + limits + messages + log + persistence + process + martlet
+    static let all: [KeyCase] =
+        listeners + sockets + tls + access + limits + messages + log + persistence + plugins + process + martlet
 
     private static let listeners: [KeyCase] = [
         KeyCase(
-            key: "listener", valid: ["1", "65535 # text", "0x75c 10.0.0.1 # text", "1884 ::1"],
-            invalid: ["", "65536", "-1", "0", "0 /run/socket", "x", "1883x", "1 \u{1}"],
+            key: "listener", valid: ["1", "65535 # text", "0x75c 10.0.0.1 # text", "0 /run/m.sock # text", "1884 ::1"],
+            invalid: [
+                "", "65536", "-1", "0", "0 # text", "0 /\(String(repeating: "x", count: 107))", "x", "1883x", "1 \u{1}",
+            ],
             before: { $0.isLocalOnly && $0.listeners.count == 2 },
             after: { !$0.isLocalOnly && $0.listeners.map(\.port) == [1884] && $0.listeners[0].host == "::1" }),
         KeyCase(
@@ -69,21 +75,23 @@ extension KeyCase {
         KeyCase(
             key: "bind_address", valid: ["10.0.0.1", "host.example"], invalid: ["", "a\tb"], before: { $0.isLocalOnly },
             after: { !$0.isLocalOnly && $0.listeners.map(\.port) == [1883] && $0.listeners[0].host == "host.example" }),
-        .flag("allow_anonymous", above: listener, defaultsTo: false) { $0.listeners[0].allowsAnonymous },
-        .flag("listener_allow_anonymous", above: listener, defaultsTo: false) { $0.listeners[0].allowsAnonymous },
+        .flag("allow_anonymous", above: listener, defaultsTo: false) { $0.listeners[0].security.allowsAnonymous },
+        .flag("listener_allow_anonymous", above: listener, defaultsTo: false) {
+            $0.listeners[0].security.allowsAnonymous
+        },
         KeyCase(
             key: "per_listener_settings", valid: ["false", "true", "1 # text"], invalid: notFlags,
             before: { _ in true },
             after: { _ in true }),
-        .flag("allow_zero_length_clientid", defaultsTo: true) { $0.listeners[0].allowsEmptyClientID },
+        .flag("allow_zero_length_clientid", defaultsTo: true) { $0.listeners[0].security.allowsEmptyClientID },
         .text("auto_id_prefix", "a b", defaultsTo: "auto-", invalid: [String(repeating: "x", count: 51)]) {
-            $0.listeners[0].autoIDPrefix
+            $0.listeners[0].security.autoIDPrefix
         },
         .text(
             "listener_auto_id_prefix", above: listener, "ü", defaultsTo: "auto-",
             invalid: [String(repeating: "ü", count: 26)]
         ) {
-            $0.listeners[0].autoIDPrefix
+            $0.listeners[0].security.autoIDPrefix
         },
         .integer("max_connections", above: listener, ["-1", "0", "7"], is: 7, defaultsTo: nil, invalid: noInt) {
             $0.listeners[0].connectionsMax
@@ -101,7 +109,6 @@ extension KeyCase {
         ) {
             $0.listeners[0].topicAliasBrokerMax
         },
-        .flag("set_tcp_nodelay", defaultsTo: false) { $0.setsTCPNoDelay },
     ]
 
     private static let limits: [KeyCase] = [
@@ -189,9 +196,6 @@ extension KeyCase {
         .text("user", defaultsTo: nil) { $0.user },
     ]
 
-    /// The line of mosquitto's SQLite plugin.
-    private static let sqlite = "plugin /usr/lib/mosquitto_persist_sqlite.so\n"
-
     private static let persistence: [KeyCase] = [
         .flag("persistence", defaultsTo: false) { $0.persistence.isOn },
         .text("persistence_location", defaultsTo: nil) { $0.persistence.location },
@@ -205,29 +209,7 @@ extension KeyCase {
             invalid: ["", "SYNC", "interval", "interval 0", "interval 3601", "interval x", "5"],
             before: { $0.persistence.durability == .sync },
             after: { $0.persistence.durability == .interval(seconds: 2) }),
-        plugin("plugin"),
-        plugin("global_plugin"),
-        KeyCase(
-            key: "plugin_opt_db_file", above: sqlite, valid: ["x.db", "/x.db", "/a folder/mosquitto.sqlite3"],
-            invalid: ["", "a\tb"], before: { $0.persistence.location == nil },
-            after: { $0.persistence.location == "/a folder" }),
-        KeyCase(
-            key: "plugin_opt_flush_period", above: sqlite, valid: ["0", "5 # text"], invalid: ["", "-1", "x"],
-            before: { _ in true }, after: { $0.persistence.durability == .sync }),
-        KeyCase(
-            key: "plugin_opt_sync", above: sqlite, valid: ["off", "normal", "full", "extra # text"],
-            invalid: ["", "FULL", "1"], before: { _ in true }, after: { $0.persistence.durability == .sync }),
-        KeyCase(
-            key: "plugin_opt_page_size", above: sqlite, valid: ["4096"], invalid: ["", "-1", "x"],
-            before: { _ in true }, after: { _ in true }),
     ]
-
-    private static func plugin(_ key: String) -> KeyCase {
-        KeyCase(
-            key: key, valid: ["/usr/lib/mosquitto_persist_sqlite.so", "persist-sqlite.so"],
-            invalid: ["", "/usr/lib/mosquitto_dynamic_security.so", "/persist_sqlite/other.so"],
-            before: { !$0.persistence.isOn }, after: { $0.persistence.isOn })
-    }
 
     private static let martlet: [KeyCase] = [
         .integer("event_loops", ["256", "2", "0"], is: nil, defaultsTo: 1, invalid: ["-1", "257"]) {

@@ -11,15 +11,15 @@ struct KeyTests {
 
     @Test("default and accepted values", arguments: KeyCase.all)
     func accepts(_ one: KeyCase) throws {
-        #expect(one.before(try parsed(one.above)), "the default of \(one.key)")
-        var last = try parsed(one.above)
+        if let before = one.before { #expect(before(try parsed(one.above)), "the default of \(one.key)") }
+        var last = BrokerConfiguration.embeddedDefaults
         for value in one.valid { last = try parsed("\(one.above)\(one.key) \(value)\n") }
         #expect(one.after(last), "\(one.key) \(one.valid.last ?? "")")
     }
 
     @Test("refused values are told with line and key", arguments: KeyCase.all)
     func refuses(_ one: KeyCase) {
-        let line = one.above.isEmpty ? 2 : 3
+        let line = one.line + 1
         for value in one.invalid {
             let found = problems("\(one.above)# text\n\(one.key) \(value)\n")
             #expect(found.count == 1, "\(one.key) \(value)")
@@ -32,10 +32,17 @@ struct KeyTests {
     func repetition(_ key: ConfigurationKey) throws {
         guard let one = KeyCase.all.first(where: { $0.key == key.name }), let value = one.valid.last else { return }
         let twice = "\(one.above)\(key.name) \(value)\n\(key.name) \(value)\n"
-        let line = one.above.isEmpty ? 2 : 3
+        let line = one.line + 1
         let onceOnly = [
             "bind_address", "auto_id_prefix", "listener_auto_id_prefix", "log_timestamp_format", "pid_file",
-            "persistence_location", "persistence_file",
+            "persistence_location", "persistence_file", "mount_point", "bind_interface", "http_dir", "certfile",
+            "keyfile", "keyfile_password_file", "cafile", "capath", "crlfile", "tls_version", "ciphers",
+            "ciphers_tls1.3",
+            "psk_hint", "dhparamfile", "tls_engine", "tls_engine_kpass_sha1", "tls_keyform", "password_file",
+            "acl_file",
+            "psk_file", "clientid_prefixes", "plugin_opt_acl_file", "plugin_opt_password_file",
+            "plugin_opt_config_file",
+            "plugin_opt_password_init_file", "plugin_opt_db_file",
         ]
         switch key.name {
         case let name where onceOnly.contains(name):
@@ -44,9 +51,12 @@ struct KeyTests {
             #expect(found.first?.message.contains("is set twice, first at test.conf:\(line - 1)") == true, "\(found)")
         case "listener":
             #expect(problems(twice).first?.message.contains("two listeners want port 1884 on ::1") == true)
+        case "plugin_load":
+            #expect(problems(twice).first?.message.contains("loads a second plugin called 'b'") == true)
         case "port", "log_dest", "log_type", "include_dir", "retry_interval", "per_listener_settings",
-            "persistent_client_expiration", "durability", "plugin", "global_plugin", "plugin_opt_db_file",
-            "plugin_opt_flush_period", "plugin_opt_sync", "plugin_opt_page_size":
+            "persistent_client_expiration", "durability", "plugin", "global_plugin", "plugin_opt_flush_period",
+            "plugin_opt_sync", "plugin_opt_page_size",
+            "plugin_use", "auth_plugin_deny_special_chars", "websockets_origin", "accept_protocol_versions":
             _ = try parsed(twice)
         default:
             #expect(
@@ -60,9 +70,9 @@ struct KeyTests {
         guard case .ignored(let reason) = key.standing,
             let one = KeyCase.all.first(where: { $0.key == key.name }), let value = one.valid.last
         else { return }
-        let warnings = try remarks("\(key.name) \(value)\n").filter { $0.severity == .warning }
+        let warnings = try remarks("\(one.above)\(key.name) \(value)\n").filter { $0.severity == .warning }
         #expect(warnings.map(\.message) == ["'\(key.name)' has no effect: \(reason)"])
-        #expect(warnings.first?.line == 1)
+        #expect(warnings.first?.line == one.line)
     }
 
     @Test("what Martlet does in any case is noted", arguments: ConfigurationKey.all)
@@ -77,10 +87,13 @@ struct KeyTests {
 
     @Test("options of a plugin need its line above them; other plugins are refused by name")
     func plugins() {
-        #expect(problems("plugin_opt_db_file /x\n").first?.message.contains("needs a line above it") == true)
-        let other = problems("plugin /usr/lib/mosquitto_other.so\nplugin_opt_sync full\n")
-        #expect(other.map(\.line) == [1, 2])
-        #expect(other.first?.message.contains("mosquitto_other.so: is known to mosquitto, not yet honoured") == true)
+        #expect(problems("plugin_opt_db_file /x\n").first?.message.contains("needs a 'plugin' line above it") == true)
+        let other = problems("plugin /usr/lib/mosquitto_other.so\nplugin_opt_sync full\nauth_opt_x y\n")
+        #expect(other.map(\.line) == [1])
+        #expect(other.first?.message.contains("mosquitto_other.so: Martlet loads no shared objects") == true)
+        let unknown = problems("plugin mosquitto_acl_file.so\nauth_opt_x y\n")
+        #expect(
+            unknown.map(\.message) == ["'auth_opt_x' is no option of the plugin above, which has plugin_opt_acl_file"])
     }
 
     @Test("the environment's folder goes before the file's")

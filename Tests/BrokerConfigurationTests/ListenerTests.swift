@@ -11,7 +11,7 @@ struct ListenerTests {
         #expect(defaults.listeners.map(\.host) == ["127.0.0.1", "::1"])
         #expect(defaults.listeners.map(\.port) == [1883, 1883])
         #expect(defaults.listeners.map(\.isRequired) == [true, false])
-        #expect(defaults.listeners.allSatisfy { $0.allowsAnonymous })
+        #expect(defaults.listeners.allSatisfy { $0.security.allowsAnonymous })
         #expect(
             (defaults.inflightMessagesMax, defaults.packetBytesMax, defaults.listeners[0].topicAliasMax) == (
                 20, 2_000_000, 10
@@ -25,9 +25,9 @@ struct ListenerTests {
         #expect(configuration.listeners.count == 2)
         #expect(
             configuration.listeners.allSatisfy {
-                $0.connectionsMax == 7 && $0.qosMax == .atLeastOnce && $0.autoIDPrefix == "x-"
+                $0.connectionsMax == 7 && $0.qosMax == .atLeastOnce && $0.security.autoIDPrefix == "x-"
             })
-        #expect(try parsed("allow_anonymous false\n").listeners.allSatisfy { !$0.allowsAnonymous })
+        #expect(try parsed("allow_anonymous false\n").listeners.allSatisfy { !$0.security.allowsAnonymous })
     }
 
     @Test(
@@ -36,10 +36,10 @@ struct ListenerTests {
     func notLocal(_ line: String) throws {
         let closed = try parsed("\(line)\n")
         #expect(!closed.isLocalOnly)
-        #expect(closed.listeners.map(\.allowsAnonymous) == [false])
+        #expect(closed.listeners.map(\.security.allowsAnonymous) == [false])
         #expect(closed.listeners.map(\.isRequired) == [true])
-        #expect(try parsed("\(line)\nallow_anonymous true\n").listeners.map(\.allowsAnonymous) == [true])
-        #expect(try parsed("allow_anonymous true\n\(line)\n").listeners.map(\.allowsAnonymous) == [true])
+        #expect(try parsed("\(line)\nallow_anonymous true\n").listeners.map(\.security.allowsAnonymous) == [true])
+        #expect(try parsed("allow_anonymous true\n\(line)\n").listeners.map(\.security.allowsAnonymous) == [true])
     }
 
     @Test("options are about the listener above")
@@ -62,8 +62,8 @@ struct ListenerTests {
         #expect(configuration.listeners.map(\.connectionsMax) == [5, nil, nil])
         #expect(configuration.listeners.map(\.topicAliasMax) == [3, 10, 10])
         #expect(configuration.listeners.map(\.qosMax) == [.exactlyOnce, .atMostOnce, .exactlyOnce])
-        #expect(configuration.listeners.map(\.allowsAnonymous) == [true, false, true])
-        #expect(configuration.listeners.map(\.autoIDPrefix) == ["auto-", "a-", "b-"])
+        #expect(configuration.listeners.map(\.security.allowsAnonymous) == [true, false, true])
+        #expect(configuration.listeners.map(\.security.autoIDPrefix) == ["auto-", "a-", "b-"])
     }
 
     @Test("per_listener_settings ties the security settings to the listener above")
@@ -77,9 +77,9 @@ struct ListenerTests {
             auto_id_prefix a-
             listener 1885
             """)
-        #expect(configuration.listeners.map(\.allowsAnonymous) == [true, false])
-        #expect(configuration.listeners.map(\.allowsEmptyClientID) == [false, true])
-        #expect(configuration.listeners.map(\.autoIDPrefix) == ["a-", "auto-"])
+        #expect(configuration.listeners.map(\.security.allowsAnonymous) == [true, false])
+        #expect(configuration.listeners.map(\.security.allowsEmptyClientID) == [false, true])
+        #expect(configuration.listeners.map(\.security.autoIDPrefix) == ["a-", "auto-"])
     }
 
     @Test("per_listener_settings comes first, once, and needs listeners")
@@ -88,7 +88,7 @@ struct ListenerTests {
         #expect(problems("per_listener_settings true\nallow_anonymous true\nlistener 1\n").map(\.line) == [2])
         let kept = try parsed(
             "per_listener_settings true\nper_listener_settings false\nlistener 1\nallow_anonymous true\nlistener 2\n")
-        #expect(kept.listeners.map(\.allowsAnonymous) == [true, false])
+        #expect(kept.listeners.map(\.security.allowsAnonymous) == [true, false])
     }
 
     @Test("the default listener: port and bind_address are one, beside those with a line of their own")
@@ -136,7 +136,7 @@ struct ListenerTests {
         #expect(configuration.apply(try CommandLineOverrides(ports: [1890, 1891, 1890], isVerbose: true)) == [])
         #expect(configuration.listeners.map(\.port) == [1890, 1890, 1891, 1891])
         #expect(configuration.listeners.map(\.host) == ["127.0.0.1", "::1", "127.0.0.1", "::1"])
-        #expect(configuration.listeners.allSatisfy { $0.qosMax == .atLeastOnce && $0.allowsAnonymous })
+        #expect(configuration.listeners.allSatisfy { $0.qosMax == .atLeastOnce && $0.security.allowsAnonymous })
         #expect(configuration.log.types == .all)
 
         var quiet = try parsed("log_type all\n")

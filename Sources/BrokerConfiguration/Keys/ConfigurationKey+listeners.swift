@@ -4,7 +4,8 @@ import MQTTProtocol
 extension ConfigurationKey {
     static let listenerRows: [ConfigurationKey] = [
         .statement(
-            "listener", .listeners, value: "PORT, optionally HOST", default: "127.0.0.1 and ::1, port 1883",
+            "listener", .listeners, value: "PORT, optionally HOST; 0 PATH for a Unix socket",
+            default: "127.0.0.1 and ::1, port 1883",
             "Opens a listener on PORT, 1–65535: on every interface, IPv4 and IPv6, or only on HOST. The "
                 + "listener keys below it are about it. Repeatable, up to 100.",
             .listener),
@@ -26,8 +27,8 @@ extension ConfigurationKey {
             into: .listener { $0.security.allowsAnonymous = $1 }),
         .statement(
             "per_listener_settings", .listeners, value: "`true` or `false`", default: "`false`",
-            "Makes `allow_anonymous`, `allow_zero_length_clientid` and `auto_id_prefix` belong to the listener "
-                + "above them. Must stand before them, and cannot be taken back.",
+            "Makes `allow_anonymous`, `allow_zero_length_clientid`, `auto_id_prefix`, `password_file`, `acl_file`, "
+                + "`psk_file` and `plugin` belong to the listener above them. Must stand before them, and cannot be taken back.",
             standing: .deprecated("the `listener_…` keys do the same"), .perListenerSettings),
         .flag(
             "allow_zero_length_clientid", .listeners, scope: .security, default: "`true`",
@@ -60,6 +61,56 @@ extension ConfigurationKey {
             "max_topic_alias_broker", .listeners, scope: .listener, 0...65535, value: "aliases, 0–65535", default: "10",
             "Topic aliases the broker defines towards a 5.0 client at most.",
             into: .listener { $0.values.topicAliasBrokerMax = $1 }),
+        .choice(
+            "protocol", .listeners, scope: .listener, ["mqtt", "websockets", "http_api"], off: "mqtt",
+            default: "`mqtt`", "What is spoken there. `http_api` is refused: Martlet has its own.",
+            into: .listener { $0.applicationProtocol = $1 }),
+        .text(
+            "websockets_origin", .listeners, scope: .listener, mayRepeat: true, value: "ORIGIN", default: "any",
+            "A value of the HTTP header Origin, such as `https://example.org`, that may open a WebSocket. Repeatable.",
+            into: .listener { $0.values.websocketsOrigins.append($1) }),
+        .statement(
+            "accept_protocol_versions", .listeners, scope: .listener, value: "`3`, `4` and `5`, with commas between",
+            default: "all", "Versions that may connect: 3 is 3.1, 4 is 3.1.1, 5 is 5.0.", .acceptedVersions),
+        .flag(
+            "use_username_as_clientid", .listeners, scope: .listener, default: "`false`",
+            "The user name replaces the client identifier; a client without one is refused.",
+            into: .listener { $0.values.usesUsernameAsClientID = $1 }),
+        .statement(
+            "mount_point", .listeners, scope: .listener, value: "text without `+` and `#`", default: "none",
+            "Put before every topic of the listener's clients, and taken away on delivery.",
+            .mountPoint),
+        .text(
+            "bind_interface", .listeners, scope: .listener, value: "DEVICE", default: "any",
+            "The network device that alone may bring connections.",
+            into: .listener { $0.values.bindInterface = $1 }),
+        .choice(
+            "socket_domain", .listeners, scope: .listener, ["ipv4", "ipv6"], default: "both",
+            "The only address family to listen on.",
+            into: .listener { $0.values.socketDomain = ListenerConfiguration.SocketDomain(rawValue: $1) }),
+        .integer(
+            "enable_proxy_protocol", .listeners, scope: .listener, 1...2, value: "1 or 2", default: "off",
+            "Every connection must begin with HAProxy's PROXY header of this version, which says who the client is.",
+            into: .listener { $0.values.proxyProtocol = ListenerConfiguration.ProxyProtocol(rawValue: $1) }),
+        .flag(
+            "proxy_protocol_v2_require_tls", .listeners, scope: .listener, default: "`false`",
+            "That header must say that the client came by TLS.",
+            into: .listener { $0.values.proxyRequiresTLS = $1 }),
+        .text(
+            "http_dir", .listeners, scope: .listener, value: "FOLDER", default: "none",
+            "Files mosquitto serves over HTTP.",
+            standing: .ignored("Martlet's listeners serve no files; put a web server beside it"),
+            into: .listener { _, _ in }),
+        .integer(
+            "packet_buffer_size", aliases: ["websockets_headers_size"], .listeners, 0...65535, value: "bytes, 0–65535",
+            default: "4096", "How large mosquitto's first read buffer is.",
+            standing: .ignored("one buffer a loop is read into, whatever its clients send"),
+            into: .broker { _, _ in }),
+        .integer(
+            "websockets_log_level", .listeners, .cInt, value: "number", default: "0",
+            "What libwebsockets logs.",
+            standing: .ignored("Martlet does not use libwebsockets; write `log_type websockets`"),
+            into: .broker { _, _ in }),
         .flag(
             "set_tcp_nodelay", .listeners, default: "`false`",
             "Sets TCP_NODELAY on client sockets: small packets leave at once instead of waiting for company.",

@@ -1,6 +1,6 @@
-/// The rows about what outlives the process: mosquitto's keys, and those of its SQLite plugin.
+/// The rows about what outlives the process: mosquitto's keys and ours. Those of its SQLite plugin: `+plugins`.
 extension ConfigurationKey {
-    private static let alwaysSaved = Standing.surpassed(
+    static let alwaysSaved = Standing.surpassed(
         "Martlet keeps every change as it happens; how strictly is for 'durability' to say")
 
     static let persistenceRows: [ConfigurationKey] = [
@@ -31,28 +31,5 @@ extension ConfigurationKey {
             "Ours. When a message counts as kept: `sync` when the disk has it, before it is acknowledged; `os` when the "
                 + "operating system has it; `interval` syncs every so many seconds.",
             .durability),
-        .statement(
-            "plugin", .persistence, value: "PATH", default: "none",
-            "A line that names mosquitto's `mosquitto_persist_sqlite.so` switches `persistence` on. Other plugins are not "
-                + "honoured yet.",
-            .plugin("plugin")),
-        .statement(
-            "global_plugin", .persistence, value: "PATH", default: "none", "The same as `plugin`.",
-            .plugin("global_plugin")),
-        .statement(
-            "plugin_opt_db_file", .persistence, value: "PATH", default: "none",
-            "Below that line. `martlet.db` is kept in the folder of PATH; the file itself stays as it is.",
-            .persistencePluginOption("plugin_opt_db_file")),
-        .statement(
-            "plugin_opt_flush_period", .persistence, value: "seconds", default: "5",
-            "Below that line. How often it saves.",
-            standing: alwaysSaved, .persistencePluginOption("plugin_opt_flush_period")),
-        .statement(
-            "plugin_opt_sync", .persistence, value: "`off`, `normal`, `full` or `extra`", default: "`normal`",
-            "Below that line.", standing: alwaysSaved, .persistencePluginOption("plugin_opt_sync")),
-        .statement(
-            "plugin_opt_page_size", .persistence, value: "bytes", default: "4096",
-            "Below that line. Read, and left to the store.",
-            .persistencePluginOption("plugin_opt_page_size")),
     ]
 }

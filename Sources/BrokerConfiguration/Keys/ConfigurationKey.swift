@@ -1,8 +1,8 @@
 /// One row of the table of everything that may begin a line: the single place from which the reader, its error messages and
 /// the operators' guide know a key. A new key is a new row.
 ///
-/// Rows: `ConfigurationKey+listeners`, `+limits`, `+log`, `+persistence`, `+process`; what mosquitto knows and we do
-/// not yet: `FutureKey`.
+/// Rows: `ConfigurationKey+listeners`, `+tls`, `+access`, `+limits`, `+log`, `+persistence`, `+plugins`, `+process`; what is read and not
+/// done yet: `FutureKey`.
 package struct ConfigurationKey: Sendable, CustomStringConvertible {
     package let name: String
     package let aliases: [String]
@@ -22,10 +22,13 @@ package struct ConfigurationKey: Sendable, CustomStringConvertible {
     /// A heading of the guide.
     package enum Group: String, Sendable, CaseIterable {
         case listeners = "Where clients come in"
+        case tls = "TLS"
+        case access = "Who may do what"
         case limits = "Limits"
         case messages = "Messages"
         case log = "The log"
         case persistence = "What outlives the process"
+        case plugins = "Plugins"
         case process = "The process"
         case martlet = "Martlet's own keys"
     }
@@ -57,8 +60,8 @@ package struct ConfigurationKey: Sendable, CustomStringConvertible {
         case flag(Destination<Bool>)
         case integer(ClosedRange<Int>, Destination<Int>)
         case text(bytesMax: Int, mayRepeat: Bool, Destination<String>)
-        /// One of a few words.
-        case choice([String], Destination<String>)
+        /// One of a few words; `off` is the one that switches nothing on.
+        case choice([String], off: String?, Destination<String>)
         case statement(Statement)
     }
 
@@ -72,16 +75,20 @@ package struct ConfigurationKey: Sendable, CustomStringConvertible {
     /// A key whose rest has a form of its own.
     enum Statement: Sendable {
         case listener, port, bindAddress, includeFolder, perListenerSettings
+        case mountPoint, acceptedVersions, tlsVersion, tlsKeyForm
         case logDestination, logType, sessionExpiry, durability, anything
         case plugin(String)
-        case persistencePluginOption(String)
+        case pluginLoad, pluginUse, denySpecialCharacters
+        /// With what stands behind `plugin_opt_`.
+        case pluginOption(String)
     }
 }
 
 extension ConfigurationKey {
     /// All rows, in the order of the guide.
     package static let all =
-        listenerRows + limitRows + messageRows + logRows + persistenceRows + processRows + martletRows
+        listenerRows + tlsRows + accessRows + limitRows + messageRows + logRows + persistenceRows + pluginRows
+        + processRows + martletRows
 
     /// Rows by name and alias.
     private static let byName: [String: ConfigurationKey] = {
@@ -97,6 +104,19 @@ extension ConfigurationKey {
 
     /// The row a first word means.
     static func named(_ name: String) -> ConfigurationKey? { byName[name] }
+
+    /// What stands behind `plugin_opt_`, or the older `auth_opt_`.
+    static func optionName(_ name: String) -> String? {
+        for prefix in ["plugin_opt_", "auth_opt_"] where name.hasPrefix(prefix) && name.utf8.count > prefix.utf8.count {
+            return String(name.dropFirst(prefix.count))
+        }
+        return nil
+    }
+
+    /// The row of an option of one of mosquitto's own plugins, by either prefix.
+    static func pluginOption(_ name: String) -> ConfigurationKey? {
+        optionName(name).flatMap { byName["plugin_opt_\($0)"] }
+    }
 
     /// Every word that may begin a line.
     static var names: [String] { Array(byName.keys) }
@@ -132,22 +152,24 @@ extension ConfigurationKey {
     }
 
     static func choice(
-        _ name: String, _ group: Group, _ words: [String], default defaultValue: String, _ meaning: String,
+        _ name: String, _ group: Group, scope: Scope = .broker, _ words: [String], off: String? = nil,
+        default defaultValue: String, _ meaning: String, standing: Standing = .honoured,
         into destination: Destination<String>
     ) -> ConfigurationKey {
         ConfigurationKey(
             name: name, aliases: [], group: group, value: words.map { "`\($0)`" }.joined(separator: ", "),
-            defaultValue: defaultValue, meaning: meaning, standing: .honoured, scope: .broker,
-            kind: .choice(words, destination))
+            defaultValue: defaultValue, meaning: meaning, standing: standing, scope: scope,
+            kind: .choice(words, off: off, destination))
     }
 
     static func statement(
-        _ name: String, _ group: Group, value: String, default defaultValue: String, _ meaning: String,
-        standing: Standing = .honoured, _ statement: Statement
+        _ name: String, aliases: [String] = [], _ group: Group, scope: Scope = .broker, value: String,
+        default defaultValue: String,
+        _ meaning: String, standing: Standing = .honoured, _ statement: Statement
     ) -> ConfigurationKey {
         ConfigurationKey(
-            name: name, aliases: [], group: group, value: value, defaultValue: defaultValue, meaning: meaning,
-            standing: standing, scope: .broker, kind: .statement(statement))
+            name: name, aliases: aliases, group: group, value: value, defaultValue: defaultValue, meaning: meaning,
+            standing: standing, scope: scope, kind: .statement(statement))
     }
 }
 

@@ -10,12 +10,11 @@ package enum ConfigurationReference {
         }
         text += "### Not honoured yet\n\n"
         text +=
-            "mosquitto 2.1 knows these; here they stop the start with an error that says so, rather than being "
-            + "left out in silence.\n\n"
+            "These are read and checked, and then stop the start with an error that says so, rather than being left out "
+            + "in silence.\n\n"
         for (subject, keys) in FutureKey.names {
             text += "- \(subject): \(keys.map { "`\($0)`" }.joined(separator: ", "))\n"
         }
-        text += "- options of plugins: \(FutureKey.prefixes.map { "`\($0)…`" }.joined(separator: ", "))\n"
         return text
     }
 

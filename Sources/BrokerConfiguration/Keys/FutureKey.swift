@@ -1,31 +1,56 @@
-/// Keys mosquitto 2.1 knows and this version of Martlet does not honour yet. They stop the start: to leave out a password
-/// file, a certificate or a bridge in silence would be worse than not to run. A key leaves this list for the table when it works.
+/// Keys that are read, checked and kept in the configuration, and that the server does not act on yet. They stop the start: to
+/// leave out a password file, a certificate or a bridge in silence would be worse than not to run.
+///
+/// **Whoever makes the server act on a key takes its line out of `names`; that is all.** Its row in the table
+/// (`ConfigurationKey+…`), its value's way into the configuration and its tests are there already.
 package enum FutureKey {
     /// Names by what they are about.
     package static let names: [(subject: String, keys: [String])] = [
         (
             "who may do what",
             [
-                "acl_file", "password_file", "psk_file", "check_retain_source", "clientid_prefixes",
+                "acl_file",
+                "password_file",
+                "psk_file",
+                "check_retain_source",
+                "clientid_prefixes",
                 "use_username_as_clientid",
-                "auth_plugin", "auth_plugin_deny_special_chars", "plugin_load", "plugin_use",
+                "mount_point",
+                "accept_protocol_versions",
                 "enable_control_api",
+                "plugin_opt_acl_file",
+                "plugin_opt_password_file",
+                "plugin_opt_config_file",
             ]
         ),
         (
             "TLS",
             [
-                "cafile", "capath", "certfile", "keyfile", "ciphers", "ciphers_tls1.3", "crlfile", "dhparamfile",
-                "disable_client_cert_date_checks", "require_certificate", "tls_version", "use_identity_as_username",
-                "use_subject_as_username", "psk_hint", "tls_engine", "tls_engine_kpass_sha1", "tls_keyform",
+                "cafile",
+                "capath",
+                "certfile",
+                "keyfile",
+                "keyfile_password_file",
+                "ciphers",
+                "ciphers_tls1.3",
+                "crlfile",
+                "disable_client_cert_date_checks",
+                "require_certificate",
+                "tls_version",
+                "use_identity_as_username",
+                "use_subject_as_username",
+                "psk_hint",
             ]
         ),
         (
             "listeners",
             [
-                "accept_protocol_versions", "bind_interface", "enable_proxy_protocol", "proxy_protocol_v2_require_tls",
-                "http_dir", "mount_point", "protocol", "socket_domain", "websockets_origin", "websockets_log_level",
-                "websockets_headers_size", "packet_buffer_size",
+                "bind_interface",
+                "enable_proxy_protocol",
+                "proxy_protocol_v2_require_tls",
+                "protocol",
+                "socket_domain",
+                "websockets_origin",
             ]
         ),
         (
@@ -47,15 +72,13 @@ package enum FutureKey {
         ),
     ]
 
-    /// Beginnings of keys whose end is free: options for plugins.
-    package static let prefixes = ["auth_opt_", "plugin_opt_"]
+    /// `listener 0 PATH` is no key of its own: this, and the line that uses it, go when Unix sockets are opened.
+    static let unixSocket = "a Unix socket"
 
     private static let all = Set(names.flatMap(\.keys))
 
     /// Every name, in no order.
     static var allNames: Set<String> { all }
 
-    static func contains(_ name: String) -> Bool {
-        all.contains(name) || prefixes.contains { name.hasPrefix($0) }
-    }
+    static func contains(_ name: String) -> Bool { all.contains(name) }
 }

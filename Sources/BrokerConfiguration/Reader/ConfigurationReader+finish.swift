@@ -1,6 +1,11 @@
 extension ConfigurationReader {
     /// Decides what the files left open, and hands over the result.
     consuming func finish() throws(ConfigurationError) -> (configuration: BrokerConfiguration, warnings: [Diagnostic]) {
+        if problems.isEmpty {
+            // A line that could not be read would be followed by mistakes that are none.
+            settleListeners()
+            settlePlugins()
+        }
         refuseSameSocketTwice()
         guard problems.isEmpty else { throw ConfigurationError(problems) }
         if configuration.isLocalOnly {
@@ -15,28 +20,19 @@ extension ConfigurationReader {
         return (configuration, remarks)
     }
 
+    /// A listener whose settings are all decided. Under `per_listener_settings` the broker's own were never set, so they cannot
+    /// leak into a listener; a `global_plugin` is meant for every one.
     private func resolved(_ draft: ListenerDraft) -> ListenerConfiguration {
         var listener = draft.values
-        // Under `per_listener_settings` the broker's own values were never set, so they cannot leak into a listener.
-        listener.allowsAnonymous =
-            draft.security.allowsAnonymous ?? security.allowsAnonymous ?? configuration.isLocalOnly
-        listener.allowsEmptyClientID = draft.security.allowsEmptyClientID ?? security.allowsEmptyClientID ?? true
-        listener.autoIDPrefix = draft.security.autoIDPrefix ?? security.autoIDPrefix ?? "auto-"
+        let own = draft.security
+        listener.security.allowsAnonymous = own.allowsAnonymous ?? security.allowsAnonymous ?? configuration.isLocalOnly
+        listener.security.allowsEmptyClientID = own.allowsEmptyClientID ?? security.allowsEmptyClientID ?? true
+        listener.security.autoIDPrefix = own.autoIDPrefix ?? security.autoIDPrefix ?? "auto-"
+        listener.security.passwordFile = own.passwordFile ?? security.passwordFile
+        listener.security.aclFile = own.aclFile ?? security.aclFile
+        listener.security.pskFile = own.pskFile ?? security.pskFile
+        listener.security.dynamicSecurity = own.dynamicSecurity ?? security.dynamicSecurity
         return listener
-    }
-
-    /// Opening the second would fail anyway, but without telling the line.
-    private mutating func refuseSameSocketTwice() {
-        guard problems.isEmpty, !configuration.isLocalOnly else { return }
-        var seen: Set<String> = []
-        for draft in listeners {
-            let socket = "port \(draft.values.port) on \(draft.values.host ?? "every interface")"
-            if !seen.insert(socket).inserted {
-                report(
-                    .error, "two listeners want \(socket); give one of them another port or address", file: file,
-                    line: nil)
-            }
-        }
     }
 
     private mutating func tellOfImpliedListener() {

@@ -11,72 +11,17 @@ extension ConfigurationReader {
         case .logType: try readLogType(&line)
         case .sessionExpiry: try readSessionExpiry(&line)
         case .durability: try readDurability(&line)
-        case .plugin: try readPlugin(line)
-        case .persistencePluginOption(let name): try readPersistencePluginOption(name, &line)
+        case .plugin(let key): try readPlugin(key, line)
+        case .pluginLoad: try readPluginLoad(&line)
+        case .pluginUse: try readPluginUse(line)
+        case .pluginOption(let option): try readPluginOption(option, &line)
+        case .denySpecialCharacters: try readDenySpecialCharacters(&line)
+        case .mountPoint: try readMountPoint(line)
+        case .acceptedVersions: try readAcceptedVersions(&line)
+        case .tlsVersion: try readTLSVersion(line)
+        case .tlsKeyForm: try readTLSKeyForm(line)
         case .anything: break
         }
-    }
-
-    // MARK: Listeners
-
-    private mutating func readListener(_ line: inout ConfigurationLine) throws(LineFault) {
-        // A broken `listener` line still ends local-only mode, and the lines below are still about it: without that, one
-        // mistake would be followed by a list of others that are none.
-        configuration.isLocalOnly = false
-        currentListener = nil
-        guard listeners.count < Limit.listenersMax else {
-            throw LineFault("is one too many: at most \(Limit.listenersMax) listeners are possible")
-        }
-        listeners.append(ListenerDraft())
-        let index = listeners.count - 1
-        currentListener = index
-        let port = try line.integer(in: 0...65535)
-        var host = line.word()
-        if host?.first == UInt8(ascii: "#") { host = nil }
-        guard port != 0 else {
-            throw LineFault(
-                "with port 0 is a Unix socket; known to mosquitto, not yet honoured by martlet: write a port "
-                    + "from 1 to 65535"
-            )
-        }
-        listeners[index].values.port = port
-        if let host {
-            listeners[index].values.host = try ConfigurationLine.utf8(host)
-            noteRest(of: line)
-        }
-    }
-
-    private mutating func readPort(_ line: inout ConfigurationLine) throws(LineFault) {
-        configuration.isLocalOnly = false
-        let index = makeDefaultListener(impliedBy: nil)
-        currentListener = index
-        listeners[index].values.port = try line.integer(in: 1...65535)
-        listeners[index].impliedBy = nil
-        noteRest(of: line)
-    }
-
-    private mutating func readBindAddress(_ line: ConfigurationLine) throws(LineFault) {
-        configuration.isLocalOnly = false
-        let index = makeDefaultListener(impliedBy: nil)
-        currentListener = index
-        let host = try line.text()
-        try refuseRepetition(of: "bind_address", index)
-        listeners[index].values.host = host
-        listeners[index].impliedBy = nil
-    }
-
-    private mutating func readPerListenerSettings(_ line: inout ConfigurationLine) throws(LineFault) {
-        guard !isPerListener else {
-            report(.note, "'per_listener_settings' is true already and stays so")
-            return
-        }
-        guard try line.flag() else { return }
-        guard !hasSecuritySettings else {
-            throw LineFault(
-                "must stand above every security setting, such as 'allow_anonymous'; best in the first line")
-        }
-        isPerListener = true
-        noteRest(of: line)
     }
 
     // MARK: Files

@@ -17,8 +17,9 @@ struct ConfigurationReader {
     /// `log_dest` and `log_type` replace the defaults when they come first, and add afterwards.
     var hasLogDestinations = false
     var hasLogTypes = false
-    /// The last plugin line named mosquitto's SQLite plugin.
-    var hasPersistencePlugin = false
+    var plugins: [PluginDraft] = []
+    /// Index of the plugin the option lines are about; an included file begins without one.
+    var currentPlugin: Int?
     var includedFiles = 0
 
     private(set) var problems: [Diagnostic] = []
@@ -33,6 +34,8 @@ struct ConfigurationReader {
     private(set) var depth = 0
     /// False for text from memory: `include_dir` is then only checked.
     let readsDisk: Bool
+    /// What becomes of `FutureKey`s.
+    let unhonoured: Unhonoured
 
     private struct SettledKey: Hashable {
         let name: String
@@ -40,9 +43,10 @@ struct ConfigurationReader {
         let listener: Int?
     }
 
-    init(file: String, readsDisk: Bool) {
+    init(file: String, readsDisk: Bool, unhonoured: Unhonoured) {
         self.file = file
         self.readsDisk = readsDisk
+        self.unhonoured = unhonoured
     }
 
     var mayGoOn: Bool { problems.count < Limit.problemsMax }
@@ -71,10 +75,11 @@ struct ConfigurationReader {
 
     /// Reads an included file where the current one stands.
     mutating func readIncluded(_ bytes: [UInt8], file included: String) {
-        let outer = (file: file, line: line, listener: currentListener)
-        (file, currentListener, depth) = (included, nil, depth + 1)
+        let outer = (file: file, line: line, listener: currentListener, plugin: currentPlugin)
+        (file, currentListener, currentPlugin, depth) = (included, nil, nil, depth + 1)
         read(bytes)
-        (file, line, currentListener, depth) = (outer.file, outer.line, outer.listener, depth - 1)
+        (file, line, depth) = (outer.file, outer.line, depth - 1)
+        (currentListener, currentPlugin) = (outer.listener, outer.plugin)
     }
 
     private mutating func read(line bytes: ArraySlice<UInt8>) throws(LineFault) {
@@ -86,8 +91,16 @@ struct ConfigurationReader {
             throw LineFault("the line holds a NUL byte; save the file as UTF-8")
         }
         let name = String(decoding: line.key, as: UTF8.self)
-        guard let key = ConfigurationKey.named(name) else { throw Self.unknown(line.key, name) }
-        try read(key, as: name, &line)
+        if let key = ConfigurationKey.named(name) ?? ConfigurationKey.pluginOption(name) {
+            try read(key, as: name, &line)
+        } else if let option = ConfigurationKey.optionName(name) {
+            // What plugin it is for decides whether there is such an option.
+            do throws(LineFault) { try readPluginOption(option, &line) } catch {
+                throw LineFault("'\(name)' \(error.message)")
+            }
+        } else {
+            throw Self.unknown(line.key, name)
+        }
     }
 
     // MARK: One key
@@ -123,15 +136,17 @@ struct ConfigurationReader {
                         "'\(name)' takes the whole line, '#' and what follows it too; a comment needs a line of its own"
                     )
                 }
-            case .choice(let words, let destination):
+            case .choice(let words, let off, let destination):
                 let target = try target(of: key, as: name)
                 let value = try line.choice(of: words)
+                isOff = value == off
                 set(value, destination, target)
                 noteRepetition(of: key, target)
                 noteRest(of: line)
             case .statement(let statement):
                 try read(statement, &line)
             }
+            if !isOff, FutureKey.contains(key.name) { try refuseFuture(name) }
         } catch {
             throw LineFault("'\(name)' \(error.message)")
         }
@@ -146,17 +161,10 @@ struct ConfigurationReader {
     /// The listener a line is about, `nil` for the broker.
     private mutating func target(of key: ConfigurationKey, as name: String) throws(LineFault) -> Int? {
         switch key.scope {
+        case .listener: return listenerIndex(for: name)
         case .broker:
             return nil
-        case .security:
-            hasSecuritySettings = true
-            guard isPerListener else { return nil }
-            guard let currentListener else {
-                throw LineFault("needs a 'listener' line above it, because 'per_listener_settings' is true")
-            }
-            return currentListener
-        case .listener:
-            return currentListener ?? makeDefaultListener(impliedBy: name)
+        case .security: return try securityTarget(as: name)
         case .listenerRequired:
             guard let currentListener else { throw LineFault("needs a 'listener' line above it") }
             return currentListener
@@ -176,10 +184,26 @@ struct ConfigurationReader {
         }
     }
 
+    /// The broker (`nil`), or the listener above under `per_listener_settings true`.
+    mutating func securityTarget(as name: String) throws(LineFault) -> Int? {
+        hasSecuritySettings = true
+        guard isPerListener else { return nil }
+        guard let currentListener else {
+            throw LineFault("needs a 'listener' line above it, because 'per_listener_settings' is true")
+        }
+        return currentListener
+    }
+
+    /// The listener above; without one the default listener, as in mosquitto.
+    mutating func listenerIndex(for name: String) -> Int {
+        currentListener ?? makeDefaultListener(impliedBy: name)
+    }
+
     /// The default listener, made on first use.
     mutating func makeDefaultListener(impliedBy option: String?) -> Int {
         if let defaultListener { return defaultListener }
         var draft = ListenerDraft()
+        draft.place = (file, line)
         if let option { draft.impliedBy = (option, file, line) }
         listeners.append(draft)
         defaultListener = listeners.count - 1
@@ -221,13 +245,18 @@ struct ConfigurationReader {
         report(.note, "the rest of the line, \(quoted(rest)), is ignored")
     }
 
+    private static let futureFault =
+        "is read and checked, but not yet honoured by this version of martlet; remove the line, or stay with mosquitto for it"
+
+    /// What the server does not act on yet stops the start; where the text is only looked at, it is remarked.
+    mutating func refuseFuture(_ name: String, with what: String? = nil) throws(LineFault) {
+        let fault = (what.map { "with \($0) " } ?? "") + Self.futureFault
+        guard unhonoured == .told else { throw LineFault(fault) }
+        report(.warning, "'\(name)' \(fault)")
+    }
+
     private static func unknown(_ key: ArraySlice<UInt8>, _ name: String) -> LineFault {
-        if FutureKey.contains(name) {
-            return LineFault(
-                "'\(name)' is known to mosquitto, not yet honoured by martlet; remove the line, or stay with "
-                    + "mosquitto for it"
-            )
-        }
+        if FutureKey.contains(name) { return LineFault("'\(name)' \(futureFault)") }
         if key.starts(with: [0xEF, 0xBB, 0xBF]) {
             return LineFault("the file begins with a byte order mark; save it as UTF-8 without one")
         }
