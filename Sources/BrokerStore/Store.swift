@@ -28,9 +28,11 @@ package final class Store: Sendable {
     private let stop = StopFlag()
 
     /// Opens the store or creates it. `room` is told to shards 0 to `shardCount` − 1. `report` hears, on the store's
-    /// thread, of every group that could not be written. `clock` gives milliseconds since 1970.
+    /// thread, of every group that could not be written. `clock` gives milliseconds since 1970. `isLook`: nothing is written to
+    /// the store or beside it, whatever is asked; it must be there.
     package init(
-        path: String, durability: Durability = .sync, settings: StoreSettings = StoreSettings(), shardCount: Int = 1,
+        path: String, isLook: Bool = false, durability: Durability = .sync, settings: StoreSettings = StoreSettings(),
+        shardCount: Int = 1,
         clock: @escaping @Sendable () -> Int64 = Store.systemClock,
         report: @escaping @Sendable (StoreError) -> Void = { _ in }, answer: @escaping Answer
     ) throws(StoreError) {
@@ -40,7 +42,8 @@ package final class Store: Sendable {
         self.answer = answer
         engine = Mutex(
             try Engine(
-                path: path, durability: durability, settings: settings, stop: stop, clock: clock, report: report))
+                path: path, isLook: isLook, durability: durability, settings: settings, stop: stop, clock: clock,
+                report: report))
         publish()
         let thread = Thread { [self] in run() }
         thread.name = "martlet.store"

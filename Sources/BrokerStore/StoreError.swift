@@ -6,6 +6,8 @@ package enum StoreError: Error, Equatable, Sendable {
     case foreign(file: String, detail: String)
     /// It was written by a newer Martlet.
     case newer(file: String, version: Int, supported: Int)
+    /// It was written by an older Martlet, and may not be brought up to date by one that only looks at it.
+    case older(file: String, version: Int, supported: Int)
     case corrupt(file: String, detail: String)
     /// It, or its folder, cannot be written.
     case readOnly(file: String, detail: String)
@@ -31,6 +33,9 @@ extension StoreError: CustomStringConvertible {
         case .newer(let file, let version, let supported):
             return "The store \(file) has layout \(version); this Martlet knows layouts up to \(supported). "
                 + "Use the newer Martlet that wrote it."
+        case .older(let file, let version, let supported):
+            return "The store \(file) has layout \(version), and this Martlet reads layout \(supported). "
+                + "The broker brings it up to date when it starts with it; keep a copy."
         case .corrupt(let file, let detail):
             return "The store \(file) is damaged: \(detail). Keep a copy of it and of \(file)-wal, "
                 + "then restore a backup or move both away to begin anew."

@@ -52,7 +52,7 @@ struct StoreCommand: ParsableCommand {
             Terminal.complain("Error: \(error)")
             switch error {
             case .corrupt: throw damaged
-            case .foreign, .newer: throw notStore
+            case .foreign, .newer, .older: throw notStore
             default: throw unreachable
             }
         } catch let error as StoreImportError {

@@ -49,7 +49,7 @@ struct StoreExportCommand: ParsableCommand {
     }
 
     private func export(to descriptor: Int32) throws -> ImportSummary {
-        let store = try StoreDialogue(path: file)
+        let store = try StoreDialogue(path: file, isLook: true)
         var sink = LineSink(descriptor)
         var export = try StoreExport(read: store.read) { try sink.write($0) }
         let whole = store.statistics.queued

@@ -25,7 +25,7 @@ struct StoreStatsCommand: ParsableCommand {
     func run() throws {
         try StoreCommand.requireStore(file)
         let statistics = try StoreCommand.reporting {
-            let store = try StoreDialogue(path: file)
+            let store = try StoreDialogue(path: file, isLook: true)
             let statistics = store.statistics
             try store.close()
             return statistics

@@ -21,6 +21,7 @@ extension Engine {
 
     /// What can wait until nobody asks for anything. Returns whether there is more to do.
     func doChores() -> Bool {
+        if isLook { return false }
         var hasMore = false
         releaseVoided()
         if !index.rows.toDelete.isEmpty || hasExpired || nextLook.map({ $0 <= .now }) ?? false {
@@ -70,6 +71,7 @@ extension Engine {
 
     /// Makes all durable and gives the file back.
     func close() throws(StoreError) {
+        if isLook { return try file.close() }
         var ignored = Answers()
         if !index.rows.toDelete.isEmpty || !index.dirty.isEmpty { flushAll() }
         commit(Group(), &ignored)

@@ -67,7 +67,7 @@ extension Engine {
         for retained in expired { redo.appendExpired(position: retained.position) }
 
         let started = ContinuousClock.now
-        switch settleUnsynced().map(Result.failure) ?? write(group, rows, first) {
+        switch refusal().map(Result.failure) ?? write(group, rows, first) {
         case .success: break
         case .failure(let error):
             for item in expired { expiring.insert(item) }
@@ -86,6 +86,11 @@ extension Engine {
             answers.append(.stored(write.request.token, first: firsts[at]), to: write.shard)
         }
         return true
+    }
+
+    /// Why nothing may be written now.
+    private func refusal() -> StoreError? {
+        isLook ? .readOnly(file: path, detail: "it was opened to be looked at") : settleUnsynced()
     }
 
     /// Copies a batch's messages behind the others and decides where rows begin.

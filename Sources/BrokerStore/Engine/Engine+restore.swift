@@ -79,9 +79,18 @@ extension Engine {
         named = []
         guard !batch.isEmpty || hasExpired else { return }
         var group = Group()
+        if isLook { return take(batch) }
         group.append(.append(StorageToken(0), batch), from: 0)
         var ignored = Answers()
         commit(group, &ignored)
+    }
+
+    /// Lets changes take effect in memory alone: for whoever only looks.
+    private func take(_ batch: LogBatch) {
+        redo.removeAll()
+        redo.append(batch, hasher: hasher)
+        let isWhole = index.apply(redo.finish(), sequence: index.sequence + 1, first: index.nextPosition)
+        precondition(isWhole, "a record that was just made can be read")
     }
 
     private func restored(_ record: SessionRecord, _ db: Database) throws -> RestoredSession {

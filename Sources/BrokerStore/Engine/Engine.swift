@@ -9,6 +9,8 @@ final class Engine {
     let path: String
     let settings: StoreSettings
     let durability: Durability
+    /// Nothing is written: somebody looks at a store.
+    let isLook: Bool
     let report: @Sendable (StoreError) -> Void
     /// Milliseconds since 1970.
     let clock: @Sendable () -> Int64
@@ -47,17 +49,21 @@ final class Engine {
     var hasRoom = true
 
     init(
-        path: String, durability: Durability, settings: StoreSettings, stop: StopFlag,
+        path: String, isLook: Bool = false, durability: Durability, settings: StoreSettings, stop: StopFlag,
         clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (StoreError) -> Void
     ) throws(StoreError) {
         self.path = path
+        self.isLook = isLook
         self.settings = settings
         self.durability = durability
         self.clock = clock
         self.stop = stop
         self.report = report
         cache = RowCache(bytesMax: settings.cacheBytesMax)
-        file = try StoreFile(path: path, durability: durability, settings: settings)
+        file =
+            isLook
+            ? try StoreFile(lookingAt: path, steps: Schema.steps.count + settings.furtherSteps.count)
+            : try StoreFile(path: path, durability: durability, settings: settings)
         try load()
     }
 

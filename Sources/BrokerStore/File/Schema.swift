@@ -28,6 +28,18 @@ enum Schema {
         ]
     ]
 
+    /// Whether a file that is only looked at is a store of the newest layout.
+    static func expectReadable(_ db: Database, file: String, newest: Int) throws {
+        let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+        let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        guard application == applicationID else {
+            throw StoreError.foreign(
+                file: file, detail: "it is an SQLite file of another program (application_id \(application))")
+        }
+        guard version <= newest else { throw StoreError.newer(file: file, version: version, supported: newest) }
+        guard version == newest else { throw StoreError.older(file: file, version: version, supported: newest) }
+    }
+
     /// Makes the file's layout the newest. `steps` is given by tests only.
     static func upgrade(_ db: Database, file: String, steps: [[String]]) throws {
         let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0

@@ -7,6 +7,8 @@ import Glibc
 struct StoreFile {
     let path: String
     private let queue: DatabaseQueue
+    /// Held where the file is only looked at.
+    private let look: ReadLock?
 
     /// `probing`: finds out now whether the file can be written, rather than with the first message. Not where it is opened again
     /// after a write that failed: a full disk must not keep it from being read.
@@ -14,6 +16,7 @@ struct StoreFile {
         path: String, durability: Durability, settings: StoreSettings, probing: Bool = true
     ) throws(StoreError) {
         self.path = path
+        look = nil
         let steps = Schema.steps + settings.furtherSteps
         let isNew = StoreFile.prepare(path)
         var configuration = Configuration()
@@ -60,6 +63,43 @@ struct StoreFile {
         }
     }
 
+    /// Opens the file to look at it: nothing is written to it, to its log, or beside it, and nobody can open it meanwhile to write.
+    ///
+    /// - Throws: `inUse` where somebody has it, and what else `init` throws; `older` where it would have to be upgraded.
+    init(lookingAt path: String, steps: Int = Schema.steps.count) throws(StoreError) {
+        self.path = path
+        let look = try ReadLock(path)
+        self.look = look
+        var configuration = Configuration()
+        configuration.label = "martlet.store"
+        configuration.readonly = true
+        configuration.prepareDatabase { db in
+            // The index of the log in memory, not in a file beside it; and a log that was left behind stays as it is.
+            try db.execute(sql: "PRAGMA locking_mode = EXCLUSIVE")
+        }
+        do {
+            queue = try DatabaseQueue(path: StoreFile.lookAddress(path), configuration: configuration)
+            try queue.inDatabase { db in
+                try Schema.expectReadable(db, file: path, newest: steps)
+                try db.execute(sql: "PRAGMA cache_size = -\(16 << 10)")
+                try db.execute(sql: "PRAGMA temp_store = MEMORY")
+            }
+        } catch {
+            throw StoreFile.error(error, path)
+        }
+    }
+
+    /// How SQLite is to open a file without writing. Where no log was left, as something that never changes: then no log is made
+    /// beside it. Else without locks of SQLite's own, which for a log want to write: `ReadLock` stands in for them.
+    private static func lookAddress(_ path: String) -> String {
+        let whole = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+        let escaped =
+            whole.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed.subtracting(["?", "#", "%"])) ?? whole
+        var status = stat()
+        let hasLog = stat(path + "-wal", &status) == 0 && status.st_size > 0
+        return "file:\(escaped)?mode=ro&" + (hasLog ? "vfs=unix-none" : "immutable=1")
+    }
+
     /// Creates the file where there is none, for its owner alone (0600): messages may be secret. SQLite gives what lies beside it
     /// (-wal, -shm) the same mode. Returns whether the file is new. What goes wrong, SQLite will meet again and say.
     private static func prepare(_ path: String) -> Bool {
@@ -71,6 +111,7 @@ struct StoreFile {
 
     /// Gives the file back. What the write-ahead log holds is carried over as far as that is possible.
     func close() throws(StoreError) {
+        defer { look?.giveUp() }
         do { try queue.close() } catch { throw StoreFile.error(error, path) }
     }
 
@@ -106,54 +147,5 @@ struct StoreFile {
             }
         }
         try result.get()
-    }
-
-    // MARK: Errors
-
-    static func error(_ error: any Error, _ path: String) -> StoreError {
-        if let error = error as? StoreError { return error }
-        guard let error = error as? DatabaseError else {
-            return .inputOutput(file: path, detail: String(describing: error))
-        }
-        let detail = "\(error.message ?? "no detail") (SQLite \(error.extendedResultCode.rawValue))"
-        if error.extendedResultCode == .SQLITE_IOERR_LOCK, access(path, W_OK) != 0 {
-            // A file that was opened for reading only cannot be locked for oneself.
-            return .readOnly(file: path, detail: detail)
-        }
-        switch error.resultCode {
-        case .SQLITE_BUSY, .SQLITE_LOCKED: return .inUse(file: path, pid: LockOwner.pid(of: path))
-        case .SQLITE_NOTADB: return .foreign(file: path, detail: "it is no SQLite file")
-        case .SQLITE_CORRUPT: return .corrupt(file: path, detail: detail)
-        case .SQLITE_FULL: return .full(file: path, detail: detail)
-        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: return .readOnly(file: path, detail: detail)
-        case .SQLITE_CANTOPEN:
-            let folder = (path as NSString).deletingLastPathComponent
-            if FileManager.default.fileExists(atPath: path), access(folder, W_OK) != 0 {
-                return .readOnly(file: path, detail: "its folder may not be written to")
-            }
-            return .cannotOpen(file: path, detail: detail)
-        default: return .inputOutput(file: path, detail: detail)
-        }
-    }
-}
-
-/// Who holds a file's lock, as Linux tells. The file itself must not be opened for that: closing it again would give up
-/// every lock that this process has on it.
-enum LockOwner {
-    static func pid(of path: String) -> Int32? {
-        var status = stat()
-        guard stat(path, &status) == 0, let text = try? String(contentsOfFile: "/proc/locks", encoding: .utf8) else {
-            return nil
-        }
-        let inode = String(status.st_ino)
-        for line in text.split(separator: "\n") {
-            // 1: POSIX  ADVISORY  WRITE 1234 fe:01:5678 1073741824 1073742335
-            let fields = line.split(separator: " ")
-            guard fields.count >= 8, fields[1] == "POSIX", let pid = Int32(fields[4]), pid > 0,
-                fields[5].split(separator: ":").last.map(String.init) == inode
-            else { continue }
-            return pid
-        }
-        return nil
     }
 }

@@ -32,7 +32,7 @@ package struct StoreCheck {
     /// - Parameter progress: is told how many of how many queue entries were read.
     /// - Throws: `StoreError` where it cannot be looked at: in use, foreign, newer, not readable.
     package init(path: String, progress: (_ done: Int, _ whole: Int) -> Void = { _, _ in }) throws(StoreError) {
-        let file = try StoreFile(path: path, durability: .os, settings: StoreSettings())
+        let file = try StoreFile(lookingAt: path)
         do {
             problems = try file.read { db in
                 try String.fetchAll(db, sql: "PRAGMA integrity_check(\(Self.problemsMax))").filter { $0 != "ok" }
@@ -43,7 +43,7 @@ package struct StoreCheck {
         try file.close()
         guard problems.isEmpty else { return }
         do {
-            let dialogue = try StoreDialogue(path: path)
+            let dialogue = try StoreDialogue(path: path, isLook: true)
             read(dialogue, progress)
             try dialogue.close()
         } catch {

@@ -19,11 +19,11 @@ package final class StoreDialogue: Sendable {
         let signal = DispatchSemaphore(value: 0)
     }
 
-    /// Opens a store, or creates it.
-    package init(path: String, durability: Durability = .os) throws(StoreError) {
+    /// Opens a store, or creates it; or looks at one that is there and writes nothing.
+    package init(path: String, isLook: Bool = false, durability: Durability = .os) throws(StoreError) {
         let inbox = Inbox()
         self.inbox = inbox
-        store = try Store(path: path, durability: durability) { _, events in
+        store = try Store(path: path, isLook: isLook, durability: durability) { _, events in
             let answers = events.filter { if case .room = $0 { false } else { true } }
             inbox.events.withLock { $0 += answers }
             for _ in answers { inbox.signal.signal() }
@@ -64,6 +64,10 @@ package final class StoreDialogue: Sendable {
         if head.first == UInt8(ascii: "{") { return .lines }
         // SQLite's header keeps whose file it is in bytes 68 to 71.
         let id = head.count == 72 ? head.suffix(4).reduce(Int32(0)) { $0 << 8 | Int32($1) } : 0
-        return head.starts(with: "SQLite format 3\0".utf8) && id == Schema.applicationID ? .store : .other
+        guard head.starts(with: "SQLite format 3\0".utf8) else { return .other }
+        if id == Schema.applicationID { return .store }
+        // A young store whose broker was killed says so in its log only; opening it tells.
+        var status = stat()
+        return id == 0 && stat(path + "-wal", &status) == 0 && status.st_size > 0 ? .store : .other
     }
 }

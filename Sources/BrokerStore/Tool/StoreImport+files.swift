@@ -45,7 +45,7 @@ extension StoreImport {
     ) throws -> ImportSummary {
         // Whoever has the store open keeps it.
         if StoreDialogue.kind(of: store) == .store {
-            do { try StoreDialogue(path: store).close() } catch .inUse(let file, let pid) {
+            do { try StoreDialogue(path: store, isLook: true).close() } catch .inUse(let file, let pid) {
                 throw StoreError.inUse(file: file, pid: pid)
             } catch {}  // damaged: one more reason to replace it
         }

@@ -86,7 +86,8 @@ struct FileTests {
         let file = "/var/lib/martlet/martlet.db"
         let errors: [StoreError] = [
             .inUse(file: file, pid: 7), .foreign(file: file, detail: "it is a picture"),
-            .newer(file: file, version: 2, supported: 1), .corrupt(file: file, detail: "a row is missing"),
+            .newer(file: file, version: 2, supported: 1), .older(file: file, version: 1, supported: 2),
+            .corrupt(file: file, detail: "a row is missing"),
             .readOnly(file: file, detail: "no"), .full(file: file, detail: "no"), .cannotOpen(file: file, detail: "no"),
             .inputOutput(file: file, detail: "no"), .closed(file: file),
         ]
