@@ -26,6 +26,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
     ],
     targets: [
         // The standard's nouns, and how they become bytes.
@@ -41,6 +43,15 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: hot),
+        // Keys, requests, CRLs, certificate chains and whether they hold.
+        .target(
+            name: "Certificates",
+            dependencies: [
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: house),
         // What survives a crash on one machine.
         .target(
             name: "BrokerStore",
@@ -101,6 +112,9 @@ let package = Package(
                 "store-benchmark",
             ],
             resources: [.copy("Resources")], swiftSettings: house),
+        // Chains, lists of revoked certificates and formats, each beside what OpenSSL says of it.
+        .testTarget(
+            name: "CertificatesTests", dependencies: ["Certificates"], swiftSettings: house),
         // Windows, identifiers and aliases against models of a few lines.
         .testTarget(name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol"], swiftSettings: house),
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.

@@ -12,6 +12,7 @@ enum Arrows {
     static let table = [
         Row(target: "MQTTProtocol", ours: [], theirs: []),
         Row(target: "MQTTDelivery", ours: ["MQTTProtocol"], theirs: []),
+        Row(target: "Certificates", ours: [], theirs: ["SwiftASN1", "Crypto", "CryptoExtras"]),
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
         Row(target: "BrokerStore", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["GRDB"]),
         Row(target: "BrokerConfiguration", ours: ["MQTTProtocol"], theirs: []),
