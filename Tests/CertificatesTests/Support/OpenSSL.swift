@@ -36,7 +36,7 @@ final class OpenSSL: Sendable {
         process.currentDirectoryURL = folder
         let tag = UUID().uuidString
         let (out, err, inn) = (path("\(tag).out"), path("\(tag).err"), path("\(tag).in"))
-        for file in [out, err] { FileManager.default.createFile(atPath: file, contents: nil) }
+        for file in [out, err] { _ = FileManager.default.createFile(atPath: file, contents: nil) }
         try write(input, to: "\(tag).in")
         process.standardOutput = FileHandle(forWritingAtPath: out)
         process.standardError = FileHandle(forWritingAtPath: err)
