@@ -15,6 +15,11 @@ package struct BrokerConfiguration: Sendable, Equatable {
     /// TCP_NODELAY on client sockets. Default false. mosquitto: `set_tcp_nodelay`.
     package var setsTCPNoDelay = false
 
+    // MARK: Other brokers
+
+    /// Connections to other brokers, each with a name of its own. Nothing runs them yet. mosquitto: `connection`.
+    package var bridges: [BridgeConfiguration] = []
+
     // MARK: Who may do what (see also `SecurityConfiguration`)
 
     /// What every client identifier must begin with. Default `nil`: anything. mosquitto: `clientid_prefixes`.

@@ -63,6 +63,9 @@ enum Limit {
     /// Bytes of a Unix socket's path: what `sockaddr_un` holds, less the NUL.
     static let unixPathBytesMax = 107
     static let pluginsMax = 100
+    static let bridgesMax = 100
+    static let bridgeAddressesMax = 100
+    static let bridgeTopicsMax = 1000
     /// Files of all `include_dir` lines together.
     static let includedFilesMax = 1000
     /// Mistakes told at once.

@@ -59,7 +59,8 @@ private let listener = "listener 1\n"
 
 extension KeyCase {
     static let all: [KeyCase] =
-        listeners + sockets + tls + access + limits + messages + log + persistence + plugins + process + martlet
+        listeners + sockets + tls + access + limits + messages + log + persistence + plugins + bridges + process
+        + martlet
 
     private static let listeners: [KeyCase] = [
         KeyCase(

@@ -22,6 +22,18 @@ struct ConfigurationLine {
         Self.takeWord(&rest)
     }
 
+    /// Whether a word is left.
+    var hasWord: Bool { rest.contains { $0 != Self.space } }
+
+    /// The next word, or what stands between double quotes, spaces too; without its quotes.
+    mutating func quotedWord() -> ArraySlice<UInt8>? {
+        let quote = UInt8(ascii: "\"")
+        guard let start = rest.firstIndex(where: { $0 != Self.space }) else { return word() }
+        guard rest[start] == quote, let end = rest[(start + 1)...].firstIndex(of: quote) else { return word() }
+        defer { rest = rest[(end + 1)...] }
+        return rest[(start + 1)..<end]
+    }
+
     /// `true`, `1`, `false` or `0`, lower case.
     mutating func flag() throws(LineFault) -> Bool {
         guard let word = word() else { throw LineFault("needs a value: write true or false") }

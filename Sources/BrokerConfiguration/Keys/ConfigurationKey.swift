@@ -1,8 +1,8 @@
 /// One row of the table of everything that may begin a line: the single place from which the reader, its error messages and
 /// the operators' guide know a key. A new key is a new row.
 ///
-/// Rows: `ConfigurationKey+listeners`, `+tls`, `+access`, `+limits`, `+log`, `+persistence`, `+plugins`, `+process`; what is read and not
-/// done yet: `FutureKey`.
+/// Rows: `ConfigurationKey+listeners`, `+tls`, `+access`, `+limits`, `+log`, `+persistence`, `+plugins`, `+bridges`, `+process`;
+/// what is read and not done yet: `FutureKey`.
 package struct ConfigurationKey: Sendable, CustomStringConvertible {
     package let name: String
     package let aliases: [String]
@@ -29,6 +29,7 @@ package struct ConfigurationKey: Sendable, CustomStringConvertible {
         case log = "The log"
         case persistence = "What outlives the process"
         case plugins = "Plugins"
+        case bridges = "Bridges: other brokers"
         case process = "The process"
         case martlet = "Martlet's own keys"
     }
@@ -53,6 +54,8 @@ package struct ConfigurationKey: Sendable, CustomStringConvertible {
         case listener
         /// The listener above, which must be there.
         case listenerRequired
+        /// The bridge above, which must be there.
+        case bridge
     }
 
     /// What the rest of the line must be, and where it goes.
@@ -70,6 +73,7 @@ package struct ConfigurationKey: Sendable, CustomStringConvertible {
         case broker(@Sendable (inout BrokerConfiguration, Value) -> Void)
         case security(@Sendable (inout SecurityDraft, Value) -> Void)
         case listener(@Sendable (inout ListenerDraft, Value) -> Void)
+        case bridge(@Sendable (inout BridgeDraft, Value) -> Void)
     }
 
     /// A key whose rest has a form of its own.
@@ -81,6 +85,8 @@ package struct ConfigurationKey: Sendable, CustomStringConvertible {
         case pluginLoad, pluginUse, denySpecialCharacters
         /// With what stands behind `plugin_opt_`.
         case pluginOption(String)
+        case connection, bridgeAddress, bridgeTopic, bridgeRestart, bridgeTCPKeepAlive, bridgeNotificationTopic,
+            bridgePSK
     }
 }
 
@@ -88,6 +94,7 @@ extension ConfigurationKey {
     /// All rows, in the order of the guide.
     package static let all =
         listenerRows + tlsRows + accessRows + limitRows + messageRows + logRows + persistenceRows + pluginRows
+        + bridgeRows
         + processRows + martletRows
 
     /// Rows by name and alias.
@@ -141,13 +148,14 @@ extension ConfigurationKey {
     }
 
     static func text(
-        _ name: String, _ group: Group, scope: Scope = .broker, bytesMax: Int = Limit.textBytesMax,
+        _ name: String, aliases: [String] = [], _ group: Group, scope: Scope = .broker,
+        bytesMax: Int = Limit.textBytesMax,
         mayRepeat: Bool = false,
         value: String, default defaultValue: String, _ meaning: String, standing: Standing = .honoured,
         into destination: Destination<String>
     ) -> ConfigurationKey {
         ConfigurationKey(
-            name: name, aliases: [], group: group, value: value, defaultValue: defaultValue, meaning: meaning,
+            name: name, aliases: aliases, group: group, value: value, defaultValue: defaultValue, meaning: meaning,
             standing: standing, scope: scope, kind: .text(bytesMax: bytesMax, mayRepeat: mayRepeat, destination))
     }
 

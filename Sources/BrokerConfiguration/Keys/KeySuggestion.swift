@@ -9,7 +9,7 @@ enum KeySuggestion {
         let wanted = Array(word.lowercased().utf8)
         let farthest = max(1, wanted.count / 4)
         var best: (distance: Int, name: String)?
-        for name in (ConfigurationKey.names + FutureKey.allNames).sorted() {
+        for name in ConfigurationKey.names.sorted() {
             let candidate = Array(name.utf8)
             guard abs(candidate.count - wanted.count) <= farthest else { continue }
             let distance = distance(wanted, candidate)

@@ -29,4 +29,9 @@ package struct DynamicSecurityConfiguration: Sendable, Equatable {
     package var file: String
     /// Whose first line is the first administrator's password. mosquitto: `plugin_opt_password_init_file`.
     package var passwordInitFile: String?
+
+    package init(file: String, passwordInitFile: String? = nil) {
+        self.file = file
+        self.passwordInitFile = passwordInitFile
+    }
 }

@@ -5,6 +5,7 @@ extension ConfigurationReader {
             // A line that could not be read would be followed by mistakes that are none.
             settleListeners()
             settlePlugins()
+            settleBridges()
         }
         refuseSameSocketTwice()
         guard problems.isEmpty else { throw ConfigurationError(problems) }

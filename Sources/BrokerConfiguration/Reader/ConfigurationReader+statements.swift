@@ -20,6 +20,13 @@ extension ConfigurationReader {
         case .acceptedVersions: try readAcceptedVersions(&line)
         case .tlsVersion: try readTLSVersion(line)
         case .tlsKeyForm: try readTLSKeyForm(line)
+        case .connection: try readConnection(line)
+        case .bridgeAddress: try readBridgeAddress(&line)
+        case .bridgeTopic: try readBridgeTopic(&line)
+        case .bridgeRestart: try readBridgeRestart(&line)
+        case .bridgeTCPKeepAlive: try readBridgeTCPKeepAlive(&line)
+        case .bridgeNotificationTopic: try readBridgeNotificationTopic(line)
+        case .bridgePSK: try readBridgePSK(line)
         case .anything: break
         }
     }

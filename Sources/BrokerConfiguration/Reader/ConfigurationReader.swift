@@ -17,6 +17,9 @@ struct ConfigurationReader {
     /// `log_dest` and `log_type` replace the defaults when they come first, and add afterwards.
     var hasLogDestinations = false
     var hasLogTypes = false
+    var bridges: [BridgeDraft] = []
+    /// Index of the bridge the lines are about; an included file begins without one.
+    var currentBridge: Int?
     var plugins: [PluginDraft] = []
     /// Index of the plugin the option lines are about; an included file begins without one.
     var currentPlugin: Int?
@@ -39,8 +42,8 @@ struct ConfigurationReader {
 
     private struct SettledKey: Hashable {
         let name: String
-        /// Index of the listener, `nil` for the broker.
-        let listener: Int?
+        /// Index of the listener or bridge, `nil` for the broker.
+        let target: Int?
     }
 
     init(file: String, readsDisk: Bool, unhonoured: Unhonoured) {
@@ -75,11 +78,12 @@ struct ConfigurationReader {
 
     /// Reads an included file where the current one stands.
     mutating func readIncluded(_ bytes: [UInt8], file included: String) {
-        let outer = (file: file, line: line, listener: currentListener, plugin: currentPlugin)
-        (file, currentListener, currentPlugin, depth) = (included, nil, nil, depth + 1)
+        let outer = (file: file, line: line, listener: currentListener, plugin: currentPlugin, bridge: currentBridge)
+        (file, depth) = (included, depth + 1)
+        (currentListener, currentPlugin, currentBridge) = (nil, nil, nil)
         read(bytes)
         (file, line, depth) = (outer.file, outer.line, depth - 1)
-        (currentListener, currentPlugin) = (outer.listener, outer.plugin)
+        (currentListener, currentPlugin, currentBridge) = (outer.listener, outer.plugin, outer.bridge)
     }
 
     private mutating func read(line bytes: ArraySlice<UInt8>) throws(LineFault) {
@@ -158,10 +162,11 @@ struct ConfigurationReader {
         }
     }
 
-    /// The listener a line is about, `nil` for the broker.
+    /// The listener or bridge a line is about, `nil` for the broker.
     private mutating func target(of key: ConfigurationKey, as name: String) throws(LineFault) -> Int? {
         switch key.scope {
         case .listener: return listenerIndex(for: name)
+        case .bridge: return try bridgeIndex()
         case .broker:
             return nil
         case .security: return try securityTarget(as: name)
@@ -181,6 +186,9 @@ struct ConfigurationReader {
         case .listener(let assign):
             guard let target else { preconditionFailure("a listener's key was read without a listener") }
             assign(&listeners[target], value)
+        case .bridge(let assign):
+            guard let target else { preconditionFailure("a bridge's key was read without a bridge") }
+            assign(&bridges[target], value)
         }
     }
 
@@ -226,14 +234,14 @@ struct ConfigurationReader {
     }
 
     /// Text may be set once, like in mosquitto; the place of the first time is told.
-    mutating func refuseRepetition(of name: String, _ listener: Int?) throws(LineFault) {
-        if let first = settled.updateValue("\(file):\(line)", forKey: SettledKey(name: name, listener: listener)) {
+    mutating func refuseRepetition(of name: String, _ target: Int?) throws(LineFault) {
+        if let first = settled.updateValue("\(file):\(line)", forKey: SettledKey(name: name, target: target)) {
             throw LineFault("is set twice, first at \(first); keep one of the two")
         }
     }
 
-    mutating func noteRepetition(of key: ConfigurationKey, _ listener: Int?) {
-        if let first = settled.updateValue("\(file):\(line)", forKey: SettledKey(name: key.name, listener: listener)) {
+    mutating func noteRepetition(of key: ConfigurationKey, _ target: Int?) {
+        if let first = settled.updateValue("\(file):\(line)", forKey: SettledKey(name: key.name, target: target)) {
             report(.note, "'\(key.name)' is set again here; this value replaces the one of \(first)")
         }
     }
@@ -256,7 +264,6 @@ struct ConfigurationReader {
     }
 
     private static func unknown(_ key: ArraySlice<UInt8>, _ name: String) -> LineFault {
-        if FutureKey.contains(name) { return LineFault("'\(name)' \(futureFault)") }
         if key.starts(with: [0xEF, 0xBB, 0xBF]) {
             return LineFault("the file begins with a byte order mark; save it as UTF-8 without one")
         }
