@@ -109,7 +109,7 @@ let package = Package(
             name: "BrokerStoreTests",
             dependencies: [
                 "BrokerStore", "BrokerCore", "MQTTProtocol", "ShardTestKit", "MQTTTestKit", "martlet",
-                "store-benchmark",
+                "store-benchmark", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             resources: [.copy("Resources")], swiftSettings: house),
         // Chains, lists of revoked certificates and formats, each beside what OpenSSL says of it.

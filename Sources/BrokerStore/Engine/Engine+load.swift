@@ -21,6 +21,9 @@ extension Engine {
         index.rows.buryUnclaimed(from: 0)
     }
 
+    /// Positions, and numbers of records and rows, stay below this for as long as anybody lives.
+    static var numberMax: Int64 { 1 << 62 }
+
     private func corrupt(_ detail: String) -> StoreError { .corrupt(file: path, detail: detail) }
 
     private func loadProperties(_ db: Database) throws {
@@ -41,7 +44,11 @@ extension Engine {
         var end: Int64 = -1
         while let row = try cursor.next() {
             let (first, last, count, bytes): (Int64, Int64, Int, Int) = (row[0], row[1], row[2], row[3])
-            guard first > end, last >= first, count > 0 else { throw corrupt("rows of messages overlap at \(first)") }
+            // A message has a head of its own: there cannot be more than so many.
+            let countMax = min(Int64(bytes / LoggedMessage.headerLength), last &- first &+ 1)
+            guard first > end, last >= first, last < Engine.numberMax, count > 0, count <= countMax else {
+                throw corrupt("the row of messages \(first) is not what it says, or overlaps another")
+            }
             end = last
             index.rows.append(MessageRow(first: UInt64(first), last: UInt64(last), count: count, bytes: bytes))
         }
@@ -66,7 +73,9 @@ extension Engine {
                     return SegmentForm.decode(bytes, keepsEntries: true)
                 }
             }
-            guard let decoded = decoded ?? nil else { throw corrupt("segment \(id) of a queue cannot be read") }
+            guard let decoded = decoded ?? nil, decoded.hasTopics == (queue == 0), id > 0, id < Engine.numberMax else {
+                throw corrupt("segment \(id) of a queue cannot be read")
+            }
             all.append(Described(id: id, queue: queue, decoded: decoded))
             nextSegmentID = max(nextSegmentID, id + 1)
         }
@@ -93,6 +102,9 @@ extension Engine {
         while let row = try cursor.next() {
             let sequence = UInt64(bitPattern: row[0] as Int64)
             let first = UInt64(bitPattern: row[1] as Int64)
+            guard sequence < Engine.numberMax, first < Engine.numberMax else {
+                throw corrupt("record \(sequence) cannot be read")
+            }
             guard before == nil || sequence == before.unsafelyUnwrapped + 1 else {
                 throw corrupt("record \((before ?? 0) + 1) is missing")
             }

@@ -30,8 +30,10 @@ struct RowCache {
                 var list: [UInt64] = []
                 list.reserveCapacity(count)
                 var before: UInt64 = 0
-                for _ in 0..<count {
-                    before += source.varint()
+                for number in 0..<count {
+                    let step = source.varint()
+                    guard step > 0 || number == 0, step < UInt64(Engine.numberMax) &- before else { return nil }
+                    before += step
                     list.append(before)
                 }
                 guard !source.isDamaged else { return nil }

@@ -13,6 +13,7 @@ enum SegmentForm {
         var count = 0
         var bytes = 0
         var inflight = 0
+        var hasTopics = false
         var entries: ContiguousArray<Entry> = []
         var topics: ContiguousArray<TopicHash> = []
         var lists: [UInt64: [UInt32]] = [:]
@@ -61,6 +62,7 @@ enum SegmentForm {
         guard source.byte() == layout, source.fixed(UInt64.self) == checksum(bytes) else { return nil }
         let hasTopics = source.byte() & 1 != 0
         var decoded = Decoded()
+        decoded.hasTopics = hasTopics
         decoded.first = source.varint()
         decoded.last = source.varint()
         decoded.count = source.count()
@@ -68,10 +70,14 @@ enum SegmentForm {
             decoded.entries.reserveCapacity(decoded.count)
             if hasTopics { decoded.topics.reserveCapacity(decoded.count) }
         }
+        guard decoded.last < UInt64(Engine.numberMax), decoded.first <= decoded.last else { return nil }
         var position = decoded.first
-        for _ in 0..<decoded.count {
+        for number in 0..<decoded.count {
             let flags = source.byte()
-            position &+= source.varint()
+            // Positions grow, up to the last.
+            let step = source.varint()
+            guard step > 0 || number == 0, step <= decoded.last &- position else { return nil }
+            position &+= step
             let length = UInt32(truncatingIfNeeded: source.varint())
             decoded.bytes += Int(length)
             var packet: UInt16 = 0

@@ -43,6 +43,7 @@ struct RedoReader {
 
     @inline(__always)
     private mutating func entry(_ flags: UInt8) -> RedoStep {
+        if queue == 0 { isDamaged = true }
         if flags & RedoCode.entryNamesMessage != 0 {
             message = Int(truncatingIfNeeded: source.varint() & 0x7FFF_FFFF)
         } else if flags & RedoCode.entryIsNext != 0 {
@@ -68,10 +69,13 @@ struct RedoReader {
         switch code {
         case RedoCode.queue:
             queue = source.fixed()
+            // That is the retained messages' own.
+            if queue == 0 { isDamaged = true }
             return nil
         case RedoCode.acknowledged:
             position &+= source.varint()
             let count = Int(truncatingIfNeeded: source.varint() & 0x7FFF_FFFF)
+            if count == 0 { isDamaged = true }
             return .acknowledged(queue: queue, position: position, count: count)
         case RedoCode.sent:
             position &+= source.varint()
