@@ -145,6 +145,16 @@ final class Segment {
         head = 0
     }
 
+    /// Nothing in it is live any more: it may wait long for its row to be deleted, and needs no memory for that.
+    func bury() {
+        precondition(live == 0, "a segment that holds something is not dead")
+        isDead = true
+        entries = []
+        topics = []
+        lists = [:]
+        head = 0
+    }
+
     /// Takes the entries of its row. They are those that were counted when it was evicted.
     func load(_ decoded: SegmentForm.Decoded) {
         entries = decoded.entries

@@ -186,7 +186,7 @@ struct StoreIndex {
 
     /// A segment that holds nothing any more. In the list of what is to be written it stays: its row has to go.
     private mutating func bury(_ segment: Segment, _ at: Int, of queue: Queue) {
-        segment.isDead = true
+        segment.bury()
         queue.segments.remove(at: at)
     }
 

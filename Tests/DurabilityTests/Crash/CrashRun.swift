@@ -116,11 +116,12 @@ struct CrashRun {
 
     /// A crash while the store is being read.
     private mutating func interruptStart(_ number: Int) throws {
-        let conf = store.configuration(plan.settings, eventLoops: plan.eventLoops[0]).replacing("{port}", with: "0")
-        let program = try Program(["broker", "-c", "{directory}/broker.conf"], files: ["broker.conf": conf])
-        usleep(UInt32.random(in: 0...120_000, using: &chance))
-        program.signal(SIGKILL)
-        _ = program.exitStatus(withinMilliseconds: 10_000)
+        let patience = UInt32.random(in: 0...120_000, using: &chance)
+        if let finding = try store.interruptStart(
+            afterMicroseconds: patience, plan.settings, eventLoops: plan.eventLoops[0])
+        {
+            findings.append("in round \(number): \(finding)")
+        }
     }
 
     /// Everybody does something, in an order of chance; false where there was nothing to do.

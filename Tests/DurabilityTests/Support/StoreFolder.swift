@@ -43,6 +43,22 @@ final class StoreFolder: Sendable {
         try BrokerProcess.start(configuration(settings, eventLoops: eventLoops, isPersistent: isPersistent))
     }
 
+    /// Starts a broker on this store and kills it after so long, wherever it is by then. Nil, or what is wrong: it had ended by
+    /// itself.
+    func interruptStart(
+        afterMicroseconds patience: UInt32, _ settings: String = "", eventLoops: Int? = nil
+    ) throws -> String? {
+        guard let port = Loopback.freePort() else { throw Trouble("no free port") }
+        let conf = configuration("log_dest stderr\n" + settings, eventLoops: eventLoops)
+        let program = try Program(
+            ["broker", "-c", "{directory}/broker.conf"],
+            files: ["broker.conf": conf.replacing("{port}", with: String(port))])
+        usleep(patience)
+        program.signal(SIGKILL)
+        let status = program.exitStatus(withinMilliseconds: 10_000)
+        return status == 128 + SIGKILL ? nil : "it ended with \(status as Int32?): \(program.standardError)"
+    }
+
     /// What `start` writes, `{port}` still open.
     func configuration(_ settings: String = "", eventLoops: Int? = nil, isPersistent: Bool = true) -> String {
         // mosquitto, on which the tests themselves are tried, has one loop.
