@@ -41,7 +41,8 @@ struct ImportTests {
             + "\(queued) queued messages."
     }
 
-    @Test("all comes over once, the log says what, and the snapshot is left untouched", arguments: End.allCases, [1, 2])
+    @Test(
+        "all comes over once, the log says what, and the snapshot is left untouched", arguments: End.allCases, [1, 2])
     func once(_ end: End, _ eventLoops: Int) throws {
         let store = try filled()
         let snapshot = "\(store.path)/mosquitto.db"
