@@ -45,6 +45,8 @@ package struct ImportSummary: Equatable, Sendable {
 /// Why an import stopped. What it had written so far is no whole store.
 package enum StoreImportError: Error, Equatable, Sendable, CustomStringConvertible {
     case mosquitto(MosquittoSnapshotError)
+    /// The same of the file at a path that a broker's start found: it is not started without what that holds.
+    case snapshot(String, MosquittoSnapshotError)
     case lines(StoreLineError)
     /// The file to import cannot be opened: its path and the system's error number.
     case unreadable(String, Int32)
@@ -54,6 +56,8 @@ package enum StoreImportError: Error, Equatable, Sendable, CustomStringConvertib
     package var description: String {
         switch self {
         case .mosquitto(let error): "\(error)"
+        case .snapshot(let path, let error):
+            "mosquitto's \(path) cannot be taken over: \(error). Move it away to start without what it holds."
         case .lines(let error): "\(error)"
         case .unreadable(let path, let number): "\(path): \(String(cString: strerror(number)))"
         case .refused(.full): "the store has no room for it"

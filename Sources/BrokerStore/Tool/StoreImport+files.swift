@@ -14,7 +14,11 @@ extension StoreImport {
         guard StoreDialogue.kind(of: store) == .missing, access(snapshot, F_OK) == 0 else { return nil }
         return try make(store) { dialogue in
             var random = SystemRandomNumberGenerator()
-            return try mosquitto(from: snapshot, now: now, using: &random) { dialogue.perform($0) }
+            do {
+                return try mosquitto(from: snapshot, now: now, using: &random) { dialogue.perform($0) }
+            } catch StoreImportError.mosquitto(let error) {
+                throw StoreImportError.snapshot(snapshot, error)
+            }
         }
     }
 
