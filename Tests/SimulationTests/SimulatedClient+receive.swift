@@ -30,6 +30,7 @@ extension SimulatedClient {
                 isKept = kind != .clean
                 will?.isKept = true
                 subscriptions[filter] = qos(for: filter)
+                model.trace("client \(index) is subscribed to \(filter)")
             }
         case .unsuback, .pingresp, .disconnect: break
         case .connect, .connack, .subscribe, .unsubscribe, .pingreq, .auth:

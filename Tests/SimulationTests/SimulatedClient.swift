@@ -166,6 +166,7 @@ final class SimulatedClient {
 
     /// The server has no session for it: nothing of the old one counts.
     func forgetSession(_ model: inout Model) {
+        model.trace("client \(index), \(kind), begins anew")
         outgoing = []
         held = []
         heldRetained = []
@@ -178,7 +179,7 @@ final class SimulatedClient {
     }
 
     /// The broker is gone, with everything it had not kept.
-    func loseBroker() {
+    func loseBroker(hasRefusals: Bool) {
         abandoned = []
         loseConnection()
         guard kind != .clean else { return }
@@ -188,8 +189,8 @@ final class SimulatedClient {
         // `Docs/open-points.md`.
         held.subtract(heldRetained)
         heldRetained = []
-        // 3.1 does not say whether the session is there. And a session that was begun anew may have been lost, and the
-        // one before it found again: CONNACK does not wait for storage. See `Docs/open-points.md`.
-        if version == .v31 || isAnew, !isKept { isUncertain = true }
+        // 3.1 does not say whether the session is there. And where storage refuses to forget, CONNACK is said all the same:
+        // the session that was begun anew may have been lost, and the one before it found again.
+        if version == .v31 || (isAnew && hasRefusals), !isKept { isUncertain = true }
     }
 }

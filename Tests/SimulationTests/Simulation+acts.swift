@@ -99,6 +99,7 @@ extension Simulation {
         guard !filters.isEmpty else { return }
         let filter = random.pick(filters)
         client.subscriptions[filter] = nil
+        model.trace("client \(client.index) unsubscribes from \(filter)")
         if let group = client.group {
             // The others get what comes; without others nobody does.
             let hasOthers = clients.contains {

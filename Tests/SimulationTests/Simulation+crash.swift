@@ -13,7 +13,7 @@ extension Simulation {
         let before = worlds.map(\.now).max() ?? 0
         let now = before + Int64(random.chance(50) ? random.below(300) : random.below(15_000))
         for client in clients {
-            client.loseBroker()
+            client.loseBroker(hasRefusals: model.hasRefusals)
             // What a member whose session ends had is lost with it.
             if let group = client.group, client.kind == .clean { model.forgive(group: group) }
             // An abandoned connection may have been followed by the next: only this broker knows.

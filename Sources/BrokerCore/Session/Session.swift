@@ -79,6 +79,8 @@ final class SessionDetails {
     var disconnectedAt: Int64?
     /// Publishers that wait until its queue has room.
     var publishersWaiting: [ConnectionID] = []
+    /// Groups it was a member of, by their numbers, while it may have messages of theirs.
+    var groupsLeft: [UInt32: MQTTString] = [:]
     /// Positions that were in flight when the server last stopped: reading the queue back passes over them.
     var restored: Set<LogPosition> = []
     /// Messages on their way into the log, and their bytes.
@@ -90,6 +92,8 @@ final class SessionDetails {
     var retained: Deque<RetainedDelivery> = []
     /// The queue was full before, and the log has said so.
     var hasReportedDrops = false
+    /// QoS 0 messages that are leaving the log before they are sent.
+    var leaving = LeavingMessages()
     /// Sent on an earlier connection and not yet again on this one, oldest first.
     var resends: Deque<UInt16> = []
 

@@ -18,6 +18,8 @@ struct Connection: ~Copyable {
     enum Phase: UInt8 {
         /// Accepted; nothing but CONNECT is welcome. [5.0 MQTT-3.1.0-1]
         case awaitingConnect
+        /// CONNECT is accepted; CONNACK waits until storage has forgotten the client's session before, and nothing is read.
+        case answering
         case open
         /// Told to close; whatever still comes is ignored.
         case closing
@@ -94,6 +96,8 @@ final class ConnectionExtras {
     /// Messages dropped since it stalled; said once in the log.
     var droppedSinceStall: UInt64 = 0
     var replies = PendingReplies()
+    /// What is said when storage has forgotten the session before.
+    var connack: Connack?
     /// Its reading is paused until a queue has room.
     var waitsForRoom = false
     /// When that has taken too long, in milliseconds since 1970; nil = it has not waited since it last got room.

@@ -147,6 +147,11 @@ extension Shard {
 
         announceLimits(in: &answer, connect.version, listener)
         logConnected(connect, keepAlive, id(of: slot), sessionPresent: isPresent)
+        if !isPresent, isForgetting(connect.clientIdentifier) {
+            answerLater(answer, connection, slot)
+            keepSession(sessionSlot)
+            return
+        }
         send(answer, connection, slot)
         // A client that takes no packet as large as its CONNACK is gone again, and with it a session that ends there.
         guard connection.pointee.phase == .open else { return }
@@ -184,7 +189,10 @@ extension Shard {
         let session = sessions.pointer(slot)
         log(.error, .takenOver(client: session.pointee.clientIdentifier))
         let old = session.pointee.connection
-        sendDisconnect(.sessionTakenOver, connections.pointer(old), old)
+        // Not before CONNACK. [5.0 MQTT-3.14.0-1]
+        if connections.pointer(old).pointee.phase == .open {
+            sendDisconnect(.sessionTakenOver, connections.pointer(old), old)
+        }
         close(old, .takenOver, keepingSession: true)
         // A will without delay is due at the connection's end; a delayed one is cancelled by whoever resumes.
         if let will = session.pointee.details?.will, will.delayIntervalSeconds == 0 || !resumes {

@@ -42,7 +42,7 @@ extension Shard {
     @inline(never)
     func hasWaiting(_ session: UnsafeMutablePointer<Session>) -> Bool {
         guard let details = session.pointee.details, let stored = details.storage else { return false }
-        return !session.pointee.queue.isEmpty || stored.hasBeyond || details.arriving > 0
+        return !session.pointee.queue.isEmpty || stored.hasBeyond || details.arriving > 0 || !details.leaving.isEmpty
     }
 
     // MARK: What waits goes on
@@ -59,10 +59,11 @@ extension Shard {
             guard session.pointee.details?.resends.isEmpty == true else { return }
         }
         while let next = session.pointee.queue.first {
+            let leaving = session.pointee.details?.leaving.bytes ?? 0
             guard connection.pointee.flow == .flowing,
-                connection.pointee.outputCount &+ connection.pointee.outputShared < Outbox.earlyFlushBytes,
+                connection.pointee.outputCount &+ connection.pointee.outputShared &+ leaving < Outbox.earlyFlushBytes,
                 next.qos == 0 || hasRoom(session, connection, next),
-                next.qos == 2 || session.pointee.details?.sends.isEmpty != false
+                next.qos == 2 || session.pointee.details?.sends.isEmpty != false, next.qos != 1 || leaving == 0
             else { break }
             session.pointee.queue.removeFirst()
             session.pointee.queuedBytes -= next.message.queuedSize
@@ -96,9 +97,11 @@ extension Shard {
         guard session.pointee.isOnline, session.pointee.queue.isEmpty else { return false }
         let connection = connections.pointer(session.pointee.connection)
         return connection.pointee.phase == .open && connection.pointee.flow == .flowing
-            && connection.pointee.outputCount &+ connection.pointee.outputShared < Outbox.earlyFlushBytes
+            && connection.pointee.outputCount &+ connection.pointee.outputShared &+ details.leaving.bytes
+                < Outbox.earlyFlushBytes
             && (outgoing.qos == 0 || hasRoom(session, connection, outgoing)) && details.resends.isEmpty
-            && (outgoing.qos == 2 || details.sends.isEmpty) && !outgoing.message.isExpired(at: now)
+            && (outgoing.qos == 2 || details.sends.isEmpty) && (outgoing.qos != 1 || details.leaving.isEmpty)
+            && !outgoing.message.isExpired(at: now)
     }
 
     private func hasRoom(
@@ -121,8 +124,9 @@ extension Shard {
             return discard(outgoing, slot)
         }
         guard outgoing.qos > 0 else {
+            guard outgoing.position == .start else { return sendOnce(outgoing, slot) }
             write(outgoing, 0, duplicate: false, connection, connectionSlot, publisher: nil)
-            return discard(outgoing, slot)  // sent is done, and out of the log
+            return outgoing.message.release()
         }
         let identifier = session.pointee.window.open(outgoing, awaiting: outgoing.qos == 1 ? .puback : .pubrec)
         if outgoing.qos == 2, outgoing.position != .start {

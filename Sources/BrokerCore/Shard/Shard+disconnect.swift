@@ -126,6 +126,7 @@ extension Shard {
         session.pointee.window.removeAll { $0.message.release() }
         for outgoing in session.pointee.queue { outgoing.message.release() }
         session.pointee.queue.removeAll()
+        session.pointee.details?.leaving.removeAll()
         for delivery in session.pointee.details?.retained ?? [] { retained.cancel(delivery.walk) }
         if let details = session.pointee.details { resumePublishers(&details.publishersWaiting) }
         let client = session.pointee.clientIdentifier
@@ -133,7 +134,12 @@ extension Shard {
         sessions.remove(slot)
         if !keepingPlace { census.sessions.leave() }
         redeliver(orphans, from: inLog == nil ? nil : queue)
-        if let inLog { readOrphans(inLog) } else if let queue { forgetSession(client, queue) }
+        if let inLog {
+            storage.forgetting[client] = StorageToken(0)  // its removal is asked for when nothing is left in its queue
+            readOrphans(inLog)
+        } else if let queue {
+            forgetSession(client, queue)
+        }
     }
 
     // MARK: The will

@@ -126,20 +126,6 @@ extension Shard {
         schedule(.recordRetry, slot, session.pointee.generation, at: now + Shard.storageRetryWait)
     }
 
-    /// The session is over: its queue is void, its record goes.
-    mutating func forgetSession(_ client: MQTTString, _ queue: QueueID) {
-        _ = batchToken()
-        storage.batch.changes.append(.dropped(queue))
-        forgetRecord(client)
-    }
-
-    mutating func forgetRecord(_ client: MQTTString) {
-        let token = storage.newToken()
-        storage.ask(token)
-        storage.await(token, .forgotten(client))
-        effects.append(.storage(.remove(token, key: SessionRecord.key(client))))
-    }
-
     // MARK: Subscriptions that were not kept
 
     /// The record that says what a SUBSCRIBE or UNSUBSCRIBE changed has been answered. Refused, the change is taken back:

@@ -55,7 +55,7 @@ extension Shard {
     }
 
     private func groupNames(of session: UnsafeMutablePointer<Session>) -> [UInt32: MQTTString] {
-        var names: [UInt32: MQTTString] = [:]
+        var names = session.pointee.details?.groupsLeft ?? [:]
         for membership in session.pointee.shared { names[membership.number] = membership.group }
         return names
     }
@@ -75,16 +75,34 @@ extension Shard {
         storage.batch.changes.append(.acknowledged(queue, position))
     }
 
+    /// Groups that a session has left and is remembered as a member of, at most.
+    static var groupsLeftMax: Int { 64 }
+
+    /// A member has left its group. What was given to it stays with it; if its session ends before it is done with that, as
+    /// of a worker that unsubscribes and goes, the others get it.
+    mutating func rememberLeft(_ membership: SharedMembership, _ slot: UInt32) {
+        let session = sessions.pointer(slot)
+        guard !session.pointee.window.isEmpty || !session.pointee.queue.isEmpty || hasWaiting(session) else {
+            session.pointee.details?.groupsLeft.removeAll()
+            return
+        }
+        let details = details(of: slot)
+        guard details.groupsLeft.count < Shard.groupsLeftMax else { return }
+        details.groupsLeft[membership.number] = membership.group
+    }
+
     // MARK: Those in the log
 
     /// What the log holds, or will, for the groups of an ending session; nil where nothing.
     func orphansInLog(_ slot: UInt32) -> OrphanedQueue? {
         let session = sessions.pointer(slot)
-        guard let details = session.pointee.details, let stored = details.storage, !session.pointee.shared.isEmpty,
+        guard let details = session.pointee.details, let stored = details.storage,
             stored.hasBeyond || details.arriving > 0
         else { return nil }
+        let groups = groupNames(of: session)
+        guard !groups.isEmpty else { return nil }
         return OrphanedQueue(
-            queue: stored.queue, client: session.pointee.clientIdentifier, groups: groupNames(of: session),
+            queue: stored.queue, client: session.pointee.clientIdentifier, groups: groups,
             passed: details.restored, readUpTo: stored.readUpTo)
     }
 
@@ -112,7 +130,6 @@ extension Shard {
         guard queue.readUpTo == before else { return readOrphans(queue) }
         _ = batchToken()
         storage.batch.changes.append(.dropped(queue.queue))
-        // Its client may have a new session, whose record stands under the same name.
-        if clients[queue.client] == nil { forgetRecord(queue.client) }
+        forgetRecord(queue.client)
     }
 }

@@ -70,9 +70,10 @@ extension Shard {
         guard let at = session.pointee.shared.firstIndex(where: { $0.group.bytes.elementsEqual(name) }) else {
             return false
         }
-        let group = session.pointee.shared.remove(at: at).group
+        let membership = session.pointee.shared.remove(at: at)
         sharedMemberships -= 1
-        leave(group, slot)
+        rememberLeft(membership, slot)
+        leave(membership.group, slot)
         return true
     }
 

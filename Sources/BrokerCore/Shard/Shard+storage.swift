@@ -71,12 +71,13 @@ extension Shard {
             schedule(.readOn, slot, generation, at: now + Shard.storageRetryWait)
         case .received(let slot, let generation, let identifier):
             if isSession(slot, generation) { settleReceived(identifier, slot, token, failure) }
+        case .leaving(let slot, let generation):
+            if isSession(slot, generation) { settleLeaving(slot, token) }
         case .record(let slot, let generation):
-            if failure != nil, isSession(slot, generation) { keepSessionLater(slot) }
+            if isSession(slot, generation) { settleRecord(slot, failure) }
         case .subscriptions(let slot, let generation):
             if isSession(slot, generation) { settleSubscriptions(slot, failure) }
-        case .forgotten(let client):
-            if failure != nil { askAgain { $0.forgotten.append(client) } }
+        case .forgotten(let client): settleForgotten(client, token, failure)
         case .orphans(let queue):
             if case .records(_, let records) = answer { return handOn(records, queue) }
             askAgain { $0.orphans.append(queue) }
@@ -139,7 +140,7 @@ extension Shard {
         sendBatch()
         for topic in refused.retained { keepRetained(topic) }
         sendBatch()
-        for client in refused.forgotten where clients[client] == nil { forgetRecord(client) }
+        for client in refused.forgotten { forgetRecord(client) }
         for queue in refused.orphans { readOrphans(queue) }
     }
 

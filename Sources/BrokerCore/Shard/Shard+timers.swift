@@ -120,7 +120,7 @@ extension Shard {
 
     /// One and a half times the keep-alive without a packet. [5.0 MQTT-3.1.2-22] [3.1.1 MQTT-3.1.2-24]
     private mutating func keepAliveIsDue(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
-        guard connection.pointee.phase == .open else { return }
+        guard connection.pointee.phase != .closing else { return }
         // While we do not read, its silence is ours.
         let heard = connection.pointee.pauses > 0 ? now : connection.pointee.lastReceived
         let dueAt = heard + connection.pointee.keepAlive

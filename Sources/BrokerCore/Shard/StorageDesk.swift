@@ -10,6 +10,8 @@ struct StorageDesk {
         case records(session: UInt32, generation: UInt32)
         /// A QoS 2 message received under this identifier.
         case received(session: UInt32, generation: UInt32, identifier: UInt16)
+        /// QoS 0 messages of a session leave the log with this batch.
+        case leaving(session: UInt32, generation: UInt32)
         /// A session's record.
         case record(session: UInt32, generation: UInt32)
         /// What a SUBSCRIBE or UNSUBSCRIBE changed.
@@ -92,6 +94,8 @@ struct StorageDesk {
     var refused = Refused()
     /// The first position that this run was given; nil = none yet. What stands before it was kept by an earlier run.
     private var firstPosition: LogPosition?
+    /// Clients of whose ended sessions storage may still hold something, and the request that is to remove it.
+    var forgetting: [MQTTString: StorageToken] = [:]
     /// What is kept is below the operator's limit for the whole store.
     var hasRoom = true
 
