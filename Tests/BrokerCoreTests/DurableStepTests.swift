@@ -169,4 +169,55 @@ struct DurableStepTests {
         next.run()
         #expect(other.takePayloads() == [1])
     }
+
+    @Test("a retained message set and deleted within one batch is gone; deleted and set again, it is there")
+    func retainedOrder() {
+        let harness = ShardHarness()
+        let publisher = harness.client("publisher")
+        harness.publish(publisher, "gone", [1], retain: true)
+        harness.publish(publisher, "gone", [], retain: true)
+        harness.publish(publisher, "there", [], retain: true)
+        harness.publish(publisher, "there", [2], retain: true)
+        harness.publish(publisher, "other", [3], retain: true)
+        harness.run()
+        let (_, retained) = harness.storage.disk.engine.restart()
+        #expect(retained.map(\.payload) == [[3], [2]])
+    }
+
+    @Test("a retained message at QoS 0 that storage refused is kept a second later, as it is then")
+    func retainedAgain() {
+        let harness = ShardHarness()
+        let publisher = harness.client("publisher")
+        harness.storage.refusal = { _ in .full }
+        harness.publish(publisher, "r", [1], retain: true)
+        harness.run()
+        harness.storage.refusal = { _ in nil }
+        harness.advance(by: 1_000)
+        harness.run()
+        #expect(harness.storage.disk.engine.restart().retained.map(\.payload) == [[1]])
+    }
+
+    @Test("a subscription keeps its QoS and its options over a restart")
+    func subscriptionOptions() {
+        let harness = ShardHarness()
+        let subscriber = harness.client("subscriber", expiry: .max)
+        harness.send(
+            .subscribe(
+                Subscribe(
+                    packetIdentifier: 1,
+                    subscriptions: [
+                        Subscription(filter: "t", qos: .atLeastOnce, noLocal: true, retainAsPublished: true)
+                    ])), on: subscriber)
+        harness.run()
+        let next = restart(harness)
+        let back = resume(next, "subscriber")
+        _ = back.takePackets()
+        next.publish(back, "t", [1], qos: .atLeastOnce)
+        next.publish(next.client("publisher"), "t", [2], qos: .exactlyOnce, retain: true)
+        next.run()
+        let got = back.takePublishes()
+        #expect(got.map(\.payload) == [[2]], "No Local")
+        #expect(got.map(\.qos) == [.atLeastOnce])
+        #expect(got.map(\.retain) == [true])
+    }
 }
