@@ -1,0 +1,225 @@
+import Certificates
+import Glibc
+import NIOConcurrencyHelpers
+import NIOCore
+package import NIOSSL
+
+/// Everything one listener's TLS needs, read and checked once: certificate, key, trust, ciphers, pre-shared keys. It does not
+/// change; a reload makes another one, and connections that are there keep theirs.
+package final class TLSSnapshot: Sendable {
+    /// What does not stop it, and the operator should know: key and remark.
+    package let remarks: [SettingFault]
+
+    let verifier: ChainVerifier?
+    private let context: Context
+    /// Chains of clients that may resume: a resumed handshake brings no certificates, and must be judged like any other.
+    private let resumable = NIOLockedValueBox<[[UInt8]: [[UInt8]]]>([:])
+    private static let resumableMax = 4096
+
+    private enum Context: Sendable {
+        case shared(NIOSSLContext)
+        /// With pre-shared keys each connection has its own, so that its identity is known.
+        case perConnection(TLSConfiguration, PreSharedKeys)
+    }
+
+    /// How long a peer may take to answer close_notify.
+    private static let shutdownTimeout = TimeAmount.seconds(2)
+
+    /// Reads the files; throws with the key that is to blame.
+    package init(_ settings: TLSSettings, passphrase: [UInt8]? = nil, keyLog: KeyLog? = nil) throws(SettingFault) {
+        var remarks: [SettingFault] = []
+        var tls = TLSConfiguration.makePreSharedKeyConfiguration()
+        tls.minimumTLSVersion = settings.requiresTLS13 ? .tlsv13 : .tlsv12
+        tls.maximumTLSVersion = settings.pskHint == nil ? .tlsv13 : .tlsv12
+        tls.shutdownTimeout = Self.shutdownTimeout
+        tls.trustRoots = .certificates([])
+        tls.additionalTrustRoots = []
+        tls.applicationProtocols = []
+        tls.cipherSuites = try Self.ciphers(settings, &remarks)
+        if let certificateFile = settings.certificateFile, let keyFile = settings.keyFile {
+            let chain = try Self.chain(certificateFile)
+            tls.certificateChain = chain.map { .certificate($0) }
+            tls.privateKey = .privateKey(try Self.privateKey(keyFile, passphrase))
+        }
+        verifier = try Self.verifier(settings)
+        tls.certificateVerification = verifier == nil ? .none : .noHostnameVerification
+        if let keyLog { tls.keyLogCallback = { keyLog.write($0) } }
+        self.remarks = remarks
+
+        if let hint = settings.pskHint {
+            tls.pskHint = hint.isEmpty ? nil : hint
+            let keys: PreSharedKeys
+            if let file = settings.pskFile { keys = try PreSharedKeys(file: file) } else {
+                throw SettingFault(key: "psk_hint", value: hint, reason: "there is no psk_file with identities and keys")
+            }
+            context = .perConnection(tls, keys)
+            _ = try Self.makeContext(tls, settings)
+        } else {
+            context = .shared(try Self.makeContext(tls, settings))
+        }
+    }
+
+    // MARK: Connections
+
+    /// The handler for one connection, and where its identity is to be asked for once the handshake is done.
+    package func makeHandler() throws -> (handler: NIOSSLServerHandler, proof: PeerProof) {
+        let proof = PeerProof(self)
+        let context: NIOSSLContext
+        switch self.context {
+        case .shared(let shared): context = shared
+        case .perConnection(var tls, let keys):
+            tls.pskServerProvider = { offered in
+                guard let key = keys[offered.clientIdentity] else { throw PeerProof.UnknownIdentity() }
+                proof.preSharedIdentity = offered.clientIdentity
+                return PSKServerIdentityResponse(key: NIOSSLSecureBytes(key))
+            }
+            context = try NIOSSLContext(configuration: tls)
+        }
+        guard verifier != nil else { return (NIOSSLServerHandler(context: context), proof) }
+        let handler = NIOSSLServerHandler(context: context) { chain, promise in
+            promise.succeed(proof.judge(chain) ? .certificateVerified : .failed)
+        }
+        return (handler, proof)
+    }
+
+    func remember(_ chain: [[UInt8]]) {
+        guard chain.count > 1 else { return }
+        resumable.withLockedValue { chains in
+            if chains.count >= Self.resumableMax, let any = chains.keys.first { chains.removeValue(forKey: any) }
+            chains[chain[0]] = chain
+        }
+    }
+
+    /// What came with this leaf when it was shown.
+    func remembered(leaf: [UInt8]) -> [[UInt8]] { resumable.withLockedValue { $0[leaf] } ?? [leaf] }
+
+    // MARK: Reading
+
+    private static func makeContext(_ tls: TLSConfiguration, _ settings: TLSSettings) throws(SettingFault) -> NIOSSLContext {
+        do { return try NIOSSLContext(configuration: tls) } catch {
+            // Each part has been read already: what is left is that key and certificate do not belong together.
+            let reason = TLSFailure.token(of: error) == "KEY_VALUES_MISMATCH"
+                ? "it is not the key of the certificate in \(settings.certificateFile ?? "certfile")"
+                : "it cannot be used with its certificate: \(TLSFailure.token(of: error) ?? "\(error)")"
+            throw SettingFault(key: "keyfile", value: settings.keyFile ?? "", reason: reason)
+        }
+    }
+
+    private static func ciphers(_ settings: TLSSettings, _ remarks: inout [SettingFault]) throws(SettingFault) -> String {
+        if let text = settings.ciphersTLS13 {
+            let others = try TLS13CipherList.unavoidable(in: text)
+            if !others.isEmpty {
+                remarks.append(
+                    SettingFault(
+                        key: "ciphers_tls1.3", value: text,
+                        reason: "\(others.joined(separator: ", ")) stay on offer: the TLS library always offers its three"))
+            }
+        }
+        guard let text = settings.ciphers else {
+            return settings.pskHint == nil ? defaultCiphers : preSharedCiphers + ":" + defaultCiphers
+        }
+        let list = try CipherList(text)
+        if !list.notOffered.isEmpty {
+            remarks.append(
+                SettingFault(
+                    key: "ciphers", value: text,
+                    reason: "the TLS library does not have \(list.notOffered.joined(separator: ", ")); the others are used"))
+        }
+        if settings.pskHint != nil, settings.certificateFile == nil, !list.hasPreSharedKeys {
+            throw SettingFault(
+                key: "ciphers", value: text,
+                reason: "no cipher suite with a pre-shared key is in it; ECDHE-PSK-CHACHA20-POLY1305 is one")
+        }
+        return list.joined
+    }
+
+    /// Forward secrecy and authenticated encryption, then what old devices need.
+    private static let defaultCiphers = [
+        "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305",
+        "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES256-SHA",
+        "AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA",
+    ].joined(separator: ":")
+
+    private static let preSharedCiphers = [
+        "ECDHE-PSK-CHACHA20-POLY1305", "ECDHE-PSK-AES128-CBC-SHA", "ECDHE-PSK-AES256-CBC-SHA", "PSK-AES128-CBC-SHA",
+        "PSK-AES256-CBC-SHA",
+    ].joined(separator: ":")
+
+    private static func chain(_ path: String) throws(SettingFault) -> [NIOSSLCertificate] {
+        let bytes = try SmallFile.read(path, key: "certfile")
+        var chain: [NIOSSLCertificate] = []
+        do {
+            for certificate in try PEMBundle.certificates(in: bytes, file: path) {
+                chain.append(try NIOSSLCertificate(bytes: certificate.der, format: .der))
+            }
+        } catch {
+            throw SettingFault(key: "certfile", value: path, reason: "\(error)")
+        }
+        guard !chain.isEmpty else {
+            throw SettingFault(key: "certfile", value: path, reason: "there is no PEM certificate in it")
+        }
+        return chain
+    }
+
+    private static func privateKey(_ path: String, _ passphrase: [UInt8]?) throws(SettingFault) -> NIOSSLPrivateKey {
+        let bytes = try SmallFile.read(path, key: "keyfile")
+        let isEncrypted = KeyPassphrase.isNeeded(keyFile: path)
+        if isEncrypted, passphrase == nil {
+            throw SettingFault(
+                key: "keyfile", value: path,
+                reason: "it is encrypted, and there is nobody to ask for the passphrase; name a file with it behind "
+                    + "keyfile_password_file")
+        }
+        do {
+            guard let passphrase, isEncrypted else { return try NIOSSLPrivateKey(bytes: bytes, format: .pem) }
+            return try NIOSSLPrivateKey(bytes: bytes, format: .pem) { set in set(passphrase) }
+        } catch {
+            throw SettingFault(
+                key: "keyfile", value: path,
+                reason: isEncrypted ? "the passphrase is wrong" : "there is no PEM private key in it that can be read")
+        }
+    }
+
+    private static func verifier(_ settings: TLSSettings) throws(SettingFault) -> ChainVerifier? {
+        var anchors: [ParsedCertificate] = []
+        if let file = settings.authorityFile {
+            anchors += try certificates(try SmallFile.read(file, key: "cafile"), file, key: "cafile")
+            guard !anchors.isEmpty else {
+                throw SettingFault(key: "cafile", value: file, reason: "there is no PEM certificate in it")
+            }
+        }
+        if let folder = settings.authorityFolder {
+            for name in try SmallFile.names(in: folder, key: "capath") where isCertificateName(name) {
+                let path = folder + "/" + name
+                anchors += try certificates(try SmallFile.read(path, key: "capath"), path, key: "capath")
+            }
+        }
+        var lists: [CertificateRevocationList]?
+        if let file = settings.revocationListFile {
+            let bytes = try SmallFile.read(file, key: "crlfile")
+            do { lists = try PEMBundle.revocationLists(in: bytes, file: file) } catch {
+                throw SettingFault(key: "crlfile", value: file, reason: "\(error)")
+            }
+        }
+        guard settings.requiresCertificate else { return nil }
+        return ChainVerifier(
+            anchors: anchors, revocationLists: lists,
+            options: .init(purpose: .client, checksDates: settings.checksClientDates))
+    }
+
+    private static func certificates(_ bytes: [UInt8], _ path: String, key: String) throws(SettingFault)
+        -> [ParsedCertificate]
+    {
+        do { return try PEMBundle.certificates(in: bytes, file: path) } catch {
+            throw SettingFault(key: key, value: path, reason: "\(error)")
+        }
+    }
+
+    /// `.pem`, `.crt`, `.cer`, or a link as `openssl rehash` makes them: eight hexadecimal digits, a point, a number.
+    private static func isCertificateName(_ name: String) -> Bool {
+        if [".pem", ".crt", ".cer"].contains(where: { name.hasSuffix($0) }) { return true }
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 2 && parts[0].utf8.count == 8 && parts[0].allSatisfy(\.isHexDigit) && Int(parts[1]) != nil
+    }
+}
