@@ -76,7 +76,7 @@ let package = Package(
         .target(
             name: "BrokerServer",
             dependencies: [
-                "MQTTProtocol", "BrokerCore", "BrokerConfiguration", "BrokerStore",
+                "MQTTProtocol", "BrokerCore", "BrokerConfiguration", "BrokerStore", "MQTTTransport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -128,6 +128,10 @@ let package = Package(
         // Chains, lists of revoked certificates and formats, each beside what OpenSSL says of it.
         .testTarget(
             name: "CertificatesTests", dependencies: ["Certificates"], swiftSettings: house),
+        // TLS settings, WebSocket frames and requests, PROXY headers: tables of bytes.
+        .testTarget(
+            name: "MQTTTransportTests",
+            dependencies: ["MQTTTransport", .product(name: "NIOCore", package: "swift-nio")], swiftSettings: house),
         // Windows, identifiers and aliases against models of a few lines.
         .testTarget(name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol"], swiftSettings: house),
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.

@@ -30,21 +30,35 @@ struct BrokerCommand: AsyncParsableCommand {
     @Flag(name: [.customShort("q"), .customLong("quiet")], help: "Log nothing; beats -v and the file.")
     var isQuiet = false
 
+    @Option(
+        name: .customLong("tls-keylog"),
+        help: ArgumentHelp("Write the secrets of TLS connections to this file, for Wireshark.", valueName: "file"))
+    var tlsKeyLog: String?
+
     @Flag(name: .customLong("test-config"), help: "Check the configuration and exit: 0 good, 3 wrong.")
     var isTest = false
 
     func run() async throws {
         let (configuration, warnings) = try load()
+        var secrets = StartSecrets()
+        secrets.tlsKeyLog = tlsKeyLog
+        secrets.passphrases = askForPassphrases(configuration)
         guard !isTest else {
             for warning in warnings { Self.complain("\(warning.severity.rawValue): \(warning)") }
+            let problems = Broker.transportProblems(configuration, secrets)
+            for problem in problems { Self.complain("Error: \(problem)") }
+            if !problems.isEmpty { throw ExitCode(3) }
             return
         }
         // Before anybody can connect: whoever sees us listen may stop us.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
         let broker: Broker
         do {
-            broker = try Broker(configuration)
+            broker = try Broker(configuration, secrets)
             try broker.start(source: configFile, warnings: warnings)
+        } catch let error as TransportProblems {
+            for problem in error.problems { Self.complain("Error: \(problem)") }
+            throw ExitCode(3)
         } catch {
             Self.complain("Error: \(error)")
             throw ExitCode(1)
@@ -54,6 +68,15 @@ struct BrokerCommand: AsyncParsableCommand {
             broker.saveStore()
         }
         await broker.stop()
+    }
+
+    /// Encrypted keys whose passphrase no file holds: whoever sits at the terminal knows it. Kept for reloads.
+    private func askForPassphrases(_ configuration: BrokerConfiguration) -> [String: [UInt8]] {
+        var passphrases: [String: [UInt8]] = [:]
+        for file in Broker.keysWithoutPassphrase(configuration) {
+            if let passphrase = Terminal.askSecretly("Passphrase of \(file): ") { passphrases[file] = passphrase }
+        }
+        return passphrases
     }
 
     private func load() throws -> (BrokerConfiguration, [Diagnostic]) {

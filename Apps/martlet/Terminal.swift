@@ -10,6 +10,23 @@ enum Terminal {
         _ = text.withUTF8 { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
+    /// Asks a person, without showing what is typed; `nil` where there is none, or nothing was typed.
+    static func askSecretly(_ question: String) -> [UInt8]? {
+        guard isatty(STDIN_FILENO) == 1 else { return nil }
+        var shown = termios()
+        guard tcgetattr(STDIN_FILENO, &shown) == 0 else { return nil }
+        var hidden = shown
+        hidden.c_lflag &= ~tcflag_t(ECHO)
+        show(question)
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
+        defer {
+            tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
+            show("\n")
+        }
+        guard let line = readLine(strippingNewline: true), !line.isEmpty else { return nil }
+        return Array(line.utf8)
+    }
+
     /// Shows how far a long work is, on a terminal only, at most once a percent.
     static func progress(_ what: String, _ done: Int, _ whole: Int) {
         guard whole > 0, isatty(STDERR_FILENO) == 1 else { return }

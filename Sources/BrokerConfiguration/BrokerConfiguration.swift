@@ -14,6 +14,9 @@ package struct BrokerConfiguration: Sendable, Equatable {
     package var isLocalOnly = true
     /// TCP_NODELAY on client sockets. Default false. mosquitto: `set_tcp_nodelay`.
     package var setsTCPNoDelay = false
+    /// Bytes of the HTTP request that opens a WebSocket, 1024…65535. Default 4096. mosquitto: `packet_buffer_size`,
+    /// `websockets_headers_size`.
+    package var websocketsRequestBytesMax = 4096
 
     // MARK: Other brokers
 

@@ -2,6 +2,7 @@ package import BrokerConfiguration
 import BrokerCore
 import BrokerStore
 import Glibc
+import MQTTTransport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
@@ -9,23 +10,29 @@ import NIOPosix
 /// The running broker: shards on their loops, listeners, `$SYS`. It is started once, runs until `stop`, and decides
 /// nothing about MQTT.
 package final class Broker: Sendable {
-    private let configuration: BrokerConfiguration
+    let configuration: BrokerConfiguration
     let log: LogWriter
     let store: Store?
     /// What decides whose session a client's is.
     let homeKey: UInt64
-    private let group: MultiThreadedEventLoopGroup
-    private let clock: ServerClock
+    let group: MultiThreadedEventLoopGroup
+    let clock: ServerClock
     let loops: [NIOLoopBound<ShardLoop>]
-    private let listeners: [Listener]
+    let listeners: [Listener]
+    let secrets: StartSecrets
+    let keyLog: KeyLog?
 
     /// How long clients get to take their last packet when the broker stops.
     private static let stopGrace = TimeAmount.seconds(2)
 
-    /// Opens the store and builds the shards; nothing listens yet. Throws where log or store cannot be opened.
-    package init(_ configuration: BrokerConfiguration) throws {
+    /// Opens the store and builds the shards; nothing listens yet. Throws where log or store cannot be opened, and
+    /// `TransportProblems` where certificates, keys or ciphers cannot be used.
+    package init(_ configuration: BrokerConfiguration, _ secrets: StartSecrets = StartSecrets()) throws {
         self.configuration = configuration
+        self.secrets = secrets
         log = try LogWriter(configuration.log)
+        keyLog = try secrets.tlsKeyLog.map { try KeyLog(path: $0) }
+        let snapshots = try Broker.makeSnapshots(configuration, secrets, keyLog)
         let count = configuration.eventLoopCount ?? System.coreCount
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
         self.group = group
@@ -33,7 +40,9 @@ package final class Broker: Sendable {
         gettimeofday(&wall, nil)
         let clock = ServerClock(wallSeconds: Double(wall.tv_sec) + Double(wall.tv_usec) / 1e6)
         self.clock = clock
-        listeners = configuration.listeners.enumerated().map { Listener(index: $0.offset, $0.element, configuration) }
+        listeners = configuration.listeners.enumerated().map {
+            Listener(index: $0.offset, $0.element, configuration, tls: snapshots[$0.offset])
+        }
         let settings = ShardSettings(configuration)
         let listenerSettings = configuration.listeners.map { ListenerSettings($0) }
         let log = log
@@ -76,6 +85,7 @@ package final class Broker: Sendable {
             log.write(.information, "Create a configuration file which defines a listener to allow remote access.")
         }
         if let store { try restore(from: store) }
+        warnAboutTransport()
         for listener in listeners { try open(listener) }
         if let path = configuration.pidFile { try writePid(path) }
         startSys()
@@ -100,71 +110,8 @@ package final class Broker: Sendable {
         }
         closeStore()
         try? await group.shutdownGracefully()
+        for listener in listeners { listener.removeSocketFile() }
         if let path = configuration.pidFile { unlink(path) }
-    }
-
-    // MARK: Listening
-
-    private func open(_ listener: Listener) throws {
-        var opened = 0
-        for address in try listener.addresses() {
-            let family = address.protocol == .inet6 ? "ipv6" : "ipv4"
-            log.write(.information, "Opening \(family) listen socket on port \(listener.port).")
-            do {
-                try bind(listener, address)
-                opened += 1
-            } catch let error as IOError where error.errnoCode == EAFNOSUPPORT || error.errnoCode == EADDRNOTAVAIL {
-                // A machine without IPv6 still serves IPv4.
-                log.write(.warning, "Warning: \(family) is not available here: \(listener.port) stays without it.")
-            } catch let error as IOError {
-                throw ListenerError.cannotBind(port: listener.port, reason: String(cString: strerror(error.errnoCode)))
-            }
-        }
-        if opened == 0, listener.isRequired {
-            throw ListenerError.cannotBind(port: listener.port, reason: "no address could be bound")
-        }
-    }
-
-    private func bind(_ listener: Listener, _ address: SocketAddress) throws {
-        let log = log
-        let loops = loops
-        var bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 4096)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptPause(log: log, port: listener.port))
-                }
-            }
-            .childChannelInitializer { channel in
-                Broker.admit(channel, listener, loops)
-            }
-        if address.protocol == .inet6 {
-            bootstrap = bootstrap.serverChannelOption(
-                ChannelOptions.Types.SocketOption(level: .ipv6, name: .init(rawValue: IPV6_V6ONLY)), value: 1)
-        }
-        _ = try bootstrap.bind(to: address).wait()
-    }
-
-    /// A connection was accepted: limits first, then its handler. Runs on the connection's loop.
-    private static func admit(
-        _ channel: any Channel, _ listener: Listener, _ loops: [NIOLoopBound<ShardLoop>]
-    ) -> EventLoopFuture<Void> {
-        guard listener.enter() else { return channel.close() }
-        guard listener.strangers.enter(channel.remoteAddress) else {
-            listener.leave()
-            return channel.close()
-        }
-        channel.closeFuture.whenComplete { _ in listener.leave() }
-        return channel.eventLoop.makeCompletedFuture {
-            guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop }),
-                let options = channel.syncOptions
-            else { return }
-            try options.setOption(.recvAllocator, value: ReceiveBuffers(loop: loop))
-            try options.setOption(.maxMessagesPerRead, value: 1)
-            try options.setOption(.writeBufferWaterMark, value: .init(low: 32_768, high: 131_072))
-            try channel.pipeline.syncOperations.addHandler(ConnectionHandler(loop: loop.value, listener: listener))
-        }
     }
 
     // MARK: $SYS

@@ -1,5 +1,4 @@
 package import NIOCore
-package import NIOSSL
 import NIOTLS
 
 /// Stands at the end of a new connection's pipeline until all stages before MQTT are through: PROXY header, TLS, WebSocket,
@@ -26,7 +25,7 @@ package final class Entrance: ChannelInboundHandler, RemovableChannelHandler {
 
     private var stages: Stages
     private var arrival = Arrival()
-    private let secured: (handler: NIOSSLServerHandler, proof: PeerProof)?
+    private let secured: TLSStage?
     private let timeout: TimeAmount
     private let proxied: (SocketAddress) -> Bool
     private let arrived: (Arrival) -> any ChannelHandler
@@ -40,7 +39,7 @@ package final class Entrance: ChannelInboundHandler, RemovableChannelHandler {
     ///   - arrived: makes MQTT's handler.
     ///   - failed: told at most once; the connection closes.
     package init(
-        _ stages: Stages, secured: (handler: NIOSSLServerHandler, proof: PeerProof)?, timeout: TimeAmount,
+        _ stages: Stages, secured: TLSStage?, timeout: TimeAmount,
         proxied: @escaping (SocketAddress) -> Bool, arrived: @escaping (Arrival) -> any ChannelHandler,
         failed: @escaping (SocketAddress?, TransportFault) -> Void
     ) {
@@ -76,7 +75,10 @@ package final class Entrance: ChannelInboundHandler, RemovableChannelHandler {
             passed(.proxy, context)
         case TLSUserEvent.handshakeCompleted:
             do throws(PeerProof.Refused) {
-                if let secured { arrival.identity = try secured.proof.identity(after: secured.handler) }
+                if let secured {
+                    arrival.identity = try secured.proof.identity(after: secured.handler)
+                    context.pipeline.syncOperations.removeHandler(secured.witness, promise: nil)
+                }
                 passed(.tls, context)
             } catch {
                 fail(TransportFault(stage: "TLS", reason: error.reason), context)
@@ -89,7 +91,7 @@ package final class Entrance: ChannelInboundHandler, RemovableChannelHandler {
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if let fault = error as? TransportFault { return fail(fault, context) }
         if stages.contains(.tls), !stages.contains(.proxy) {
-            return fail(TransportFault(stage: "TLS", reason: TLSFailure.text(error, refusal: secured?.proof.refusal)), context)
+            return fail(TransportFault(stage: "TLS", reason: secured?.reason(error) ?? "\(error)"), context)
         }
         // The socket's own error: the peer has gone.
         isOver = true
@@ -117,7 +119,9 @@ package final class Entrance: ChannelInboundHandler, RemovableChannelHandler {
 
     private func timedOut(_ context: ChannelHandlerContext) {
         let stage = stages.contains(.proxy) ? "PROXY" : stages.contains(.tls) ? "TLS" : "WebSocket"
-        fail(TransportFault(stage: stage, reason: "nothing came of it within \(timeout.nanoseconds / 1_000_000_000) s"), context)
+        fail(
+            TransportFault(stage: stage, reason: "nothing came of it within \(timeout.nanoseconds / 1_000_000_000) s"),
+            context)
     }
 
     private func fail(_ fault: TransportFault, _ context: ChannelHandlerContext) {

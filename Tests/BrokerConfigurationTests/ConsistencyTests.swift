@@ -137,9 +137,6 @@ struct ConsistencyTests {
         #expect(listener.port == 0)
         #expect(listener.host == nil)
         #expect(problems("listener 0 /s\nlistener 0 /s\n").map(\.line) == [2])
-        #expect(throws: ConfigurationError.self) {
-            try BrokerConfiguration.parse(text: "listener 0 /s\n".utf8, file: "test.conf")
-        }
     }
 
     @Test(

@@ -47,7 +47,9 @@ extension KeyCase {
             $0.listeners[0].proxyRequiresTLS
         },
         .ineffective("http_dir"),
-        .integer("packet_buffer_size", ["0", "65535"], is: 0, defaultsTo: 0, invalid: ["65536", "-1"]) { _ in 0 },
+        .integer("packet_buffer_size", ["0", "65535"], is: 65535, defaultsTo: 4096, invalid: ["65536", "-1"]) {
+            $0.websocketsRequestBytesMax
+        },
         .integer("websockets_log_level", ["0", "255"], is: 0, defaultsTo: 0, invalid: ["2147483648"]) { _ in 0 },
         .flag("set_tcp_nodelay", defaultsTo: false) { $0.setsTCPNoDelay },
     ]

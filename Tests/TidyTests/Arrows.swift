@@ -13,12 +13,17 @@ enum Arrows {
         Row(target: "MQTTProtocol", ours: [], theirs: []),
         Row(target: "MQTTDelivery", ours: ["MQTTProtocol"], theirs: []),
         Row(target: "Certificates", ours: [], theirs: ["SwiftASN1", "Crypto", "CryptoExtras"]),
+        Row(
+            target: "MQTTTransport", ours: ["Certificates"],
+            theirs: ["NIOCore", "NIOConcurrencyHelpers", "NIOTLS", "NIOSSL", "Crypto"]),
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
         Row(target: "BrokerStore", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["GRDB"]),
         Row(target: "BrokerConfiguration", ours: ["MQTTProtocol"], theirs: []),
         Row(
             target: "BrokerServer",
-            ours: ["MQTTProtocol", "MQTTDelivery", "BrokerCore", "BrokerConfiguration", "BrokerStore"],
+            ours: [
+                "MQTTProtocol", "MQTTDelivery", "MQTTTransport", "BrokerCore", "BrokerConfiguration", "BrokerStore",
+            ],
             theirs: nio),
         Row(
             target: "martlet", ours: ["BrokerServer", "BrokerStore", "BrokerConfiguration"],

@@ -103,9 +103,10 @@ extension ConfigurationKey {
             into: .listener { _, _ in }),
         .integer(
             "packet_buffer_size", aliases: ["websockets_headers_size"], .listeners, 0...65535, value: "bytes, 0–65535",
-            default: "4096", "How large mosquitto's first read buffer is.",
-            standing: .ignored("one buffer a loop is read into, whatever its clients send"),
-            into: .broker { _, _ in }),
+            default: "4096",
+            "How large the HTTP request that opens a WebSocket may be; less than 1024 counts as 1024. Buffers of mosquitto's "
+                + "that it also sets do not exist here.",
+            into: .broker { $0.websocketsRequestBytesMax = max($1, 1024) }),
         .integer(
             "websockets_log_level", .listeners, .cInt, value: "number", default: "0",
             "What libwebsockets logs.",

@@ -11,7 +11,6 @@ package enum FutureKey {
             [
                 "acl_file",
                 "password_file",
-                "psk_file",
                 "check_retain_source",
                 "clientid_prefixes",
                 "use_username_as_clientid",
@@ -26,37 +25,11 @@ package enum FutureKey {
         (
             "TLS",
             [
-                "cafile",
-                "capath",
-                "certfile",
-                "keyfile",
-                "keyfile_password_file",
-                "ciphers",
-                "ciphers_tls1.3",
-                "crlfile",
-                "disable_client_cert_date_checks",
-                "require_certificate",
-                "tls_version",
                 "use_identity_as_username",
                 "use_subject_as_username",
-                "psk_hint",
-            ]
-        ),
-        (
-            "listeners",
-            [
-                "bind_interface",
-                "enable_proxy_protocol",
-                "proxy_protocol_v2_require_tls",
-                "protocol",
-                "socket_domain",
-                "websockets_origin",
             ]
         ),
     ]
-
-    /// `listener 0 PATH` is no key of its own: this, and the line that uses it, go when Unix sockets are opened.
-    static let unixSocket = "a Unix socket"
 
     private static let all = Set(names.flatMap(\.keys))
 

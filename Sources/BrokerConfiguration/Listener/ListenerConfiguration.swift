@@ -52,6 +52,9 @@ package struct ListenerConfiguration: Sendable, Equatable {
     /// Topic aliases the broker defines towards a 5.0 client at most, 0…65535. Default 10. mosquitto: `max_topic_alias_broker`.
     package var topicAliasBrokerMax = 10
 
+    /// Where its lines stand.
+    package var places = SettingPlaces()
+
     /// Where a listener listens.
     package enum Address: Sendable, Hashable {
         /// `host` is an address or a name to bind, `nil` for every interface, IPv4 and IPv6. `port` is 1…65535; no file can say

@@ -73,7 +73,6 @@ extension ConfigurationReader {
         }
         let text = try ConfigurationLine.utf8(path)
         noteRest(of: line)
-        try refuseFuture("listener", with: FutureKey.unixSocket)
         return .unix(path: text)
     }
 

@@ -151,6 +151,9 @@ struct ConfigurationReader {
                 try read(statement, &line)
             }
             if !isOff, FutureKey.contains(key.name) { try refuseFuture(name) }
+            if let currentListener {
+                listeners[currentListener].values.places.note(key.name, file: file, line: self.line)
+            }
         } catch {
             throw LineFault("'\(name)' \(error.message)")
         }

@@ -1,6 +1,7 @@
 import BrokerConfiguration
 import BrokerCore
 import Glibc
+import MQTTTransport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
@@ -8,26 +9,70 @@ import NIOPosix
 /// One `listener` of the configuration: where it accepts, and whom. It may be several sockets, one an address family.
 final class Listener: Sendable {
     let index: Int
-    let port: Int
-    let host: String?
-    let isRequired: Bool
-    let connectionsMax: Int?
+    let configuration: ListenerConfiguration
     let strangers: Strangers
+    let failures = FailurePace()
+    /// What a connection has to pass before MQTT; empty on plain TCP, whose pipeline has one handler.
+    let stages: Entrance.Stages
+    private let secured: NIOLockedValueBox<TLSSnapshot?>
     private let connections = NIOLockedValueBox(0)
+    /// Whether the file of its Unix socket is ours to remove.
+    private let ownsSocketFile = NIOLockedValueBox(false)
 
-    init(index: Int, _ configuration: ListenerConfiguration, _ limits: BrokerConfiguration) {
+    init(
+        index: Int, _ configuration: ListenerConfiguration, _ limits: BrokerConfiguration, tls: TLSSnapshot? = nil
+    ) {
         self.index = index
-        port = configuration.port
-        host = configuration.host
-        isRequired = configuration.isRequired
-        connectionsMax = configuration.connectionsMax
+        self.configuration = configuration
+        secured = NIOLockedValueBox(tls)
         strangers = Strangers(
             allMax: limits.pendingConnectionsMax, perAddressMax: limits.pendingConnectionsPerAddressMax)
+        var stages: Entrance.Stages = []
+        if configuration.proxyProtocol != nil { stages.insert(.proxy) }
+        if configuration.tls != nil { stages.insert(.tls) }
+        if configuration.applicationProtocol == .websockets { stages.insert(.webSocket) }
+        self.stages = stages
+    }
+
+    var port: Int { configuration.port }
+    var isRequired: Bool { configuration.isRequired }
+
+    var unixPath: String? {
+        guard case .unix(let path) = configuration.address else { return nil }
+        return path
+    }
+
+    /// As log lines name it.
+    var name: String { unixPath ?? "port \(port)" }
+
+    /// Certificate, key, trust for the next handshake. A reload sets another; whoever is connected keeps theirs.
+    var tls: TLSSnapshot? {
+        get { secured.withLockedValue { $0 } }
+        set { secured.withLockedValue { $0 = newValue } }
+    }
+
+    func ownSocketFile() { ownsSocketFile.withLockedValue { $0 = true } }
+
+    /// At the end: nobody should find a socket where nobody answers.
+    func removeSocketFile() {
+        guard let unixPath, ownsSocketFile.withLockedValue({ $0 }) else { return }
+        unlink(unixPath)
     }
 
     /// The addresses to bind: what the host means, or every interface of both families.
+    /// `socket_domain` leaves only one family.
     func addresses() throws -> [SocketAddress] {
-        guard let host else {
+        if let unixPath { return [try SocketAddress(unixDomainSocketPath: unixPath)] }
+        let all = try addressesOfAllFamilies()
+        switch configuration.socketDomain {
+        case nil: return all
+        case .ipv4: return all.filter { $0.protocol == .inet }
+        case .ipv6: return all.filter { $0.protocol == .inet6 }
+        }
+    }
+
+    private func addressesOfAllFamilies() throws -> [SocketAddress] {
+        guard let host = configuration.host else {
             return [
                 try SocketAddress(ipAddress: "0.0.0.0", port: port), try SocketAddress(ipAddress: "::", port: port),
             ]
@@ -53,7 +98,7 @@ final class Listener: Sendable {
     /// Counts one more connection; false where `max_connections` are there.
     func enter() -> Bool {
         connections.withLockedValue { count in
-            guard count < connectionsMax ?? .max else { return false }
+            guard count < configuration.connectionsMax ?? .max else { return false }
             count += 1
             return true
         }
@@ -66,6 +111,8 @@ final class Listener: Sendable {
 enum ListenerError: Error, CustomStringConvertible {
     case unknownHost(String, reason: String)
     case cannotBind(port: Int, reason: String)
+    case cannotBindDevice(String, port: Int, reason: String)
+    case cannotBindPath(String, reason: String)
 
     var description: String {
         switch self {
@@ -73,6 +120,9 @@ enum ListenerError: Error, CustomStringConvertible {
             "listener address \(host) cannot be resolved: \(reason). Write an address of this machine."
         case .cannotBind(let port, let reason):
             "cannot listen on port \(port): \(reason). Is another broker running? (ss -ltnp shows who has the port.)"
+        case .cannotBindDevice(let device, let port, let reason):
+            "cannot bind port \(port) to the network device \(device) (bind_interface): \(reason). `ip link` lists devices."
+        case .cannotBindPath(let path, let reason): "cannot listen on \(path): \(reason)"
         }
     }
 }

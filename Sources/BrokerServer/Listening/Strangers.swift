@@ -35,6 +35,28 @@ final class Strangers: Sendable {
         }
     }
 
+    /// Counts one more whose address is not known yet, or never will be; false where there are too many.
+    func enterUnnamed() -> Bool {
+        counts.withLockedValue { counts in
+            guard counts.all < allMax else { return false }
+            counts.all += 1
+            return true
+        }
+    }
+
+    /// One who was counted without an address has one; false where there are too many of it.
+    func name(_ address: SocketAddress) -> Bool {
+        let key = Strangers.key(address)
+        return counts.withLockedValue { counts in
+            guard counts.byAddress[key, default: 0] < perAddressMax else { return false }
+            counts.byAddress[key, default: 0] += 1
+            return true
+        }
+    }
+
+    /// One without an address is known now, or gone.
+    func leaveUnnamed() { counts.withLockedValue { $0.all -= 1 } }
+
     /// One of them is known now, or gone.
     func leave(_ address: SocketAddress?) {
         let key = Strangers.key(address)
@@ -56,5 +78,34 @@ final class Strangers: Sendable {
             default: return Key(high: 0, low: 0)
             }
         }
+    }
+}
+
+/// One connection's place among the strangers, from accept through PROXY header, TLS and WebSocket to CONNECT. Lives on the
+/// connection's loop.
+final class StrangerTicket {
+    private let strangers: Strangers
+    private var address: SocketAddress?
+    private var isValid = true
+
+    /// `nil` where there are too many. An address that is not known at first (behind a proxy, on a Unix socket) is `nil`.
+    init?(_ strangers: Strangers, address: SocketAddress?) {
+        guard address.map(strangers.enter) ?? strangers.enterUnnamed() else { return nil }
+        self.strangers = strangers
+        self.address = address
+    }
+
+    /// The proxy has said who it is; false where there are too many of that address.
+    func name(_ address: SocketAddress) -> Bool {
+        guard isValid, self.address == nil else { return isValid }
+        guard strangers.name(address) else { return false }
+        self.address = address
+        return true
+    }
+
+    func leave() {
+        guard isValid else { return }
+        isValid = false
+        if let address { strangers.leave(address) } else { strangers.leaveUnnamed() }
     }
 }

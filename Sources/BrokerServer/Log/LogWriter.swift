@@ -100,6 +100,7 @@ final class LogWriter: Sendable {
     /// `A:P` as mosquitto writes a peer.
     static func text(_ address: SocketAddress?) -> String {
         guard let address else { return "<unknown>" }
+        guard address.protocol != .unix else { return "a local process" }
         return "\(address.ipAddress ?? "<unknown>"):\(address.port ?? 0)"
     }
 }

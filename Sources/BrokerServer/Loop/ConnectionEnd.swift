@@ -12,6 +12,8 @@ class ConnectionEnd {
     /// The loop of its shard.
     let loop: ShardLoop
     let listener: Listener
+    /// What was found out before MQTT began; `nil` on plain TCP.
+    let newcomer: Newcomer?
     /// The shard's name for it.
     var id = ConnectionID(slot: .max, generation: 0)
     /// The start of a packet that has not come whole, or everything since reading was paused.
@@ -21,9 +23,10 @@ class ConnectionEnd {
     private(set) var isClosing = false
     private var isStranger = true
 
-    init(loop: ShardLoop, listener: Listener) {
+    init(loop: ShardLoop, listener: Listener, newcomer: Newcomer?) {
         self.loop = loop
         self.listener = listener
+        self.newcomer = newcomer
     }
 
     // MARK: Bytes in

@@ -20,24 +20,35 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
     private var route: Route
     private var context: ChannelHandlerContext?
     private var isCountedStranger = true
+    /// Its place among the strangers where it has passed stages before MQTT; else it is counted by its socket's address.
+    private let ticket: StrangerTicket?
     private var wantsReading = true
     /// Input that the session's loop has not taken, as far as we know.
     private var unheard = 0
     /// Output taken here that the session's loop has not been told of.
     private var written = 0
 
-    override init(loop: ShardLoop, listener: Listener) {
+    init(loop: ShardLoop, listener: Listener, newcomer: Newcomer? = nil, ticket: StrangerTicket? = nil) {
         route = loop.isAlone ? .here : .undecided(ByteBuffer())
-        super.init(loop: loop, listener: listener)
+        self.ticket = ticket
+        super.init(loop: loop, listener: listener, newcomer: newcomer)
     }
 
-    override var remoteAddress: SocketAddress? { context?.remoteAddress }
+    override var remoteAddress: SocketAddress? { newcomer?.address ?? context?.remoteAddress }
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        // Behind stages it comes when the channel has long been active.
+        if context.channel.isActive { begin() }
+    }
 
     func channelActive(context: ChannelHandlerContext) {
-        if case .here = route { id = loop.accept(self) } else { loop.expectConnect(self) }
+        begin()
         context.fireChannelActive()
+    }
+
+    private func begin() {
+        if case .here = route { id = loop.accept(self) } else { loop.expectConnect(self) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -47,7 +58,7 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
         case .relay(let key, let mailbox): relay(bytes, key, mailbox)
         case .undecided: decide(bytes)
         }
-        loop.giveReceiveBuffer(bytes)
+        loop.receivePool.give(bytes)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { loop.readComplete() }
@@ -97,7 +108,7 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
             let key = loop.newRelay(for: self)
             let mailbox = loop.mailbox(of: home)
             route = .relay(key, mailbox)
-            mailbox.post(.open(key, listener, context?.remoteAddress))
+            mailbox.post(.open(key, listener, remoteAddress, newcomer))
             relay(start, key, mailbox)
         case .shard, .any:
             route = .here
@@ -174,6 +185,6 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
     override func becameKnown() {
         guard isCountedStranger else { return }
         isCountedStranger = false
-        listener.strangers.leave(context?.remoteAddress)
+        if let ticket { ticket.leave() } else { listener.strangers.leave(context?.remoteAddress) }
     }
 }

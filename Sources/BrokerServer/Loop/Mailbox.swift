@@ -10,7 +10,7 @@ enum Mail: Sendable {
     case storage([StorageEvent])
 
     // To the loop of a session, from the loop of its socket.
-    case open(RelayedConnection.Key, Listener, SocketAddress?)
+    case open(RelayedConnection.Key, Listener, SocketAddress?, Newcomer?)
     case input(RelayedConnection.Key, ByteBuffer)
     /// So many bytes of output have been taken from here.
     case written(RelayedConnection.Key, Int)

@@ -6,21 +6,75 @@ import NIOCore
 struct ReceiveBuffers: RecvByteBufferAllocator {
     /// Bytes one read takes at most.
     static let readBytesMax = 262_144
+    /// The same under TLS, one record: NIOSSL keeps as large a buffer for each connection as it had to decrypt at once.
+    static let securedReadBytesMax = 16_384
     /// NIO keeps a connection's first buffer for its next read; this is all it gets to keep.
     static let parkedBytes = 128
 
     private let loop: NIOLoopBound<ShardLoop>
+    private let isSecured: Bool
     private var isFirst = true
 
-    init(loop: NIOLoopBound<ShardLoop>) { self.loop = loop }
+    init(loop: NIOLoopBound<ShardLoop>, isSecured: Bool = false) {
+        self.loop = loop
+        self.isSecured = isSecured
+    }
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
         if isFirst { return allocator.buffer(capacity: ReceiveBuffers.parkedBytes) }
-        return loop.value.takeReceiveBuffer() ?? allocator.buffer(capacity: ReceiveBuffers.readBytesMax)
+        if isSecured {
+            return loop.value.receivePool.takeSecured()
+                ?? allocator.buffer(capacity: ReceiveBuffers.securedReadBytesMax)
+        }
+        return loop.value.receivePool.take() ?? allocator.buffer(capacity: ReceiveBuffers.readBytesMax)
     }
 
     mutating func record(actualReadBytes: Int) -> Bool {
         isFirst = false
         return true
+    }
+}
+
+/// The receive buffers of a loop that nobody reads into at the moment.
+struct ReceivePool {
+    private var plain: ByteBuffer?
+    private var secured: ByteBuffer?
+
+    mutating func take() -> ByteBuffer? {
+        guard var buffer = plain else { return nil }
+        plain = nil
+        buffer.clear()
+        return buffer
+    }
+
+    mutating func takeSecured() -> ByteBuffer? {
+        guard var buffer = secured else { return nil }
+        secured = nil
+        buffer.clear()
+        return buffer
+    }
+
+    /// Takes a buffer back if it is one of these, by its size.
+    mutating func give(_ buffer: ByteBuffer) {
+        switch buffer.storageCapacity {
+        case ReceiveBuffers.readBytesMax..<(ReceiveBuffers.readBytesMax * 2): plain = buffer
+        case ReceiveBuffers.securedReadBytesMax..<(ReceiveBuffers.securedReadBytesMax * 2): secured = buffer
+        default: break
+        }
+    }
+}
+
+/// First in a pipeline that has stages before MQTT: gives the socket's buffer back when they have taken what they need of it.
+final class ReceiveBufferReturn: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private let loop: ShardLoop
+
+    init(loop: ShardLoop) { self.loop = loop }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        context.fireChannelRead(data)
+        loop.receivePool.give(unwrapInboundIn(data))
     }
 }

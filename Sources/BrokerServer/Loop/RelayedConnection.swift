@@ -25,11 +25,13 @@ final class RelayedConnection: ConnectionEnd {
     private var unwritten = 0
     private var isSocketWritable = true
 
-    init(key: Key, socket: Mailbox, address: SocketAddress?, loop: ShardLoop, listener: Listener) {
+    init(
+        key: Key, socket: Mailbox, address: SocketAddress?, loop: ShardLoop, listener: Listener, newcomer: Newcomer?
+    ) {
         self.key = key
         self.socket = socket
         self.address = address
-        super.init(loop: loop, listener: listener)
+        super.init(loop: loop, listener: listener, newcomer: newcomer)
     }
 
     override var remoteAddress: SocketAddress? { address }

@@ -19,7 +19,7 @@ final class ShardLoop {
     private let mailboxes: [Mailbox]
     private let homeKey: UInt64
     private let packetSizeMax: Int
-    private let connectTimeout: TimeAmount
+    let connectTimeout: TimeAmount
 
     private var handlers: [ConnectionEnd?] = []
     /// Connections of other loops' sockets, whose sessions are here.
@@ -27,7 +27,7 @@ final class ShardLoop {
     /// Sockets of this loop whose sessions are elsewhere.
     private var relays: [RelayedConnection.Key: ConnectionHandler] = [:]
     private var relayNumber: UInt64 = 0
-    private var receiveBuffer: ByteBuffer?
+    var receivePool = ReceivePool()
     private var outputPool: [ByteBuffer] = []
     /// Large payloads of this flush, by the shard's name for them: good until `releaseShared`.
     private var sharedPayloads: [UInt: ByteBuffer] = [:]
@@ -65,12 +65,11 @@ final class ShardLoop {
     // MARK: Connections
 
     func accept(_ end: ConnectionEnd) -> ConnectionID {
-        let id = shard.accepted(listener: end.listener.index, at: clock.now())
+        let id = shard.accepted(listener: end.listener.index, at: end.newcomer?.acceptedAt ?? clock.now())
         while handlers.count <= Int(id.slot) { handlers.append(nil) }
         handlers[Int(id.slot)] = end
         if log.wants(.notice), log.connectionMessages {
-            let address = LogWriter.text(end.remoteAddress)
-            log.write(.notice, "New connection from \(address) on port \(end.listener.port).")
+            log.write(.notice, "New connection from \(LogWriter.text(end.remoteAddress)) on \(end.listener.name).")
         }
         settle()
         return id
@@ -288,7 +287,8 @@ final class ShardLoop {
 
     /// A connection that nobody's shard knows yet: CONNECT in time, or the end.
     func expectConnect(_ handler: ConnectionHandler) {
-        eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: connectTimeout) { [weak handler] in
+        let waited = handler.newcomer.map { TimeAmount.milliseconds(clock.now() - $0.acceptedAt) } ?? .zero
+        eventLoop.assumeIsolatedUnsafeUnchecked().scheduleTask(in: connectTimeout - waited) { [weak handler] in
             handler?.closeIfUndecided()
         }
     }
@@ -311,9 +311,10 @@ final class ShardLoop {
         switch mail {
         case .storage(let answers): hear(answers)
         case .peer(let batch, let neighbour): shard.handle(batch, from: neighbour, at: clock.now())
-        case .open(let key, let listener, let address):
+        case .open(let key, let listener, let address, let newcomer):
             let end = RelayedConnection(
-                key: key, socket: mailboxes[key.loop], address: address, loop: self, listener: listener)
+                key: key, socket: mailboxes[key.loop], address: address, loop: self, listener: listener,
+                newcomer: newcomer)
             relayed[key] = end
             end.id = accept(end)
         case .input(let key, let bytes):
@@ -328,23 +329,6 @@ final class ShardLoop {
         case .reading(let key, let isOn): relays[key]?.setReading(isOn)
         case .end(let key): relays[key]?.endWithinGrace()
         case .known(let key): relays[key]?.becameKnown()
-        }
-    }
-
-    // MARK: The receive buffer
-
-    func takeReceiveBuffer() -> ByteBuffer? {
-        guard var buffer = receiveBuffer else { return nil }
-        receiveBuffer = nil
-        buffer.clear()
-        return buffer
-    }
-
-    func giveReceiveBuffer(_ buffer: ByteBuffer) {
-        if buffer.storageCapacity >= ReceiveBuffers.readBytesMax,
-            buffer.storageCapacity < ReceiveBuffers.readBytesMax * 2
-        {
-            receiveBuffer = buffer
         }
     }
 

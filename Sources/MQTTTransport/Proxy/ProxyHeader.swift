@@ -15,6 +15,8 @@ package struct ProxyHeader: Sendable, Equatable {
     /// The common name of a client certificate that the proxy has verified. Version 2 only.
     package var commonName: String?
 
+    package init() {}
+
     /// Bytes of a version 1 line, CR and LF included (§2.1).
     package static let v1BytesMax = 107
     /// Bytes of a version 2 header we are willing to read; extensions with a certificate's names are far smaller.
@@ -42,7 +44,8 @@ package struct ProxyHeader: Sendable, Equatable {
     private static func parseV1(_ bytes: [UInt8]) throws(Malformed) -> (ProxyHeader, Int)? {
         let start = Array("PROXY ".utf8)
         guard bytes.starts(with: start) || start.starts(with: bytes) else {
-            throw Malformed("the connection does not begin with PROXY; is enable_proxy_protocol on and no proxy in front?")
+            throw Malformed(
+                "the connection does not begin with PROXY; is enable_proxy_protocol on and no proxy in front?")
         }
         guard let end = bytes.firstIndex(of: 0x0A) else {
             guard bytes.count < v1BytesMax else { throw Malformed("its line does not end within \(v1BytesMax) bytes") }
@@ -80,7 +83,9 @@ package struct ProxyHeader: Sendable, Equatable {
 
     private static func parseV2(_ bytes: [UInt8]) throws(Malformed) -> (ProxyHeader, Int)? {
         guard bytes.starts(with: v2Signature) || v2Signature.starts(with: bytes) else {
-            throw Malformed("the connection does not begin with a version 2 header; is a proxy in front, and does it send version 2?")
+            throw Malformed(
+                "the connection does not begin with a version 2 header; is a proxy in front, and does it send version 2?"
+            )
         }
         guard bytes.count >= 16 else { return nil }
         guard bytes[12] >> 4 == 2 else { throw Malformed("its version is \(bytes[12] >> 4), not 2") }

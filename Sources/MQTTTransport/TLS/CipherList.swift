@@ -19,7 +19,9 @@ package struct CipherList: Sendable, Equatable {
         var notOffered: [String] = []
         for piece in text.split(whereSeparator: { ":,; ".contains($0) }) {
             if piece.hasPrefix("@") {
-                guard piece == "@STRENGTH" || piece.hasPrefix("@SECLEVEL=") else { throw fault("\(piece) is not known") }
+                guard piece == "@STRENGTH" || piece.hasPrefix("@SECLEVEL=") else {
+                    throw fault("\(piece) is not known")
+                }
                 if piece == "@STRENGTH" { chosen = chosen.stablySorted { $0.bits > $1.bits } }
                 continue
             }
@@ -82,30 +84,62 @@ package struct CipherList: Sendable, Equatable {
     /// BoringSSL's, best first.
     private static let offered: [Suite] = {
         func suite(_ name: String, _ standard: String, _ words: String, _ bits: Int) -> Suite {
-            Suite(name: name, words: Set(words.split(separator: " ").map(String.init)).union(["=" + standard]), bits: bits)
+            Suite(
+                name: name, words: Set(words.split(separator: " ").map(String.init)).union(["=" + standard]), bits: bits
+            )
         }
         let ecdhe = "kECDHE kEECDH ECDHE EECDH ECDH TLSv1.2"
         let old = "kECDHE kEECDH ECDHE EECDH ECDH TLSv1 SSLv3 TLSv1.0"
         return [
-            suite("ECDHE-ECDSA-AES128-GCM-SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "\(ecdhe) aECDSA ECDSA AES AES128 AESGCM SHA256", 128),
-            suite("ECDHE-RSA-AES128-GCM-SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "\(ecdhe) aRSA AES AES128 AESGCM SHA256", 128),
-            suite("ECDHE-ECDSA-AES256-GCM-SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "\(ecdhe) aECDSA ECDSA AES AES256 AESGCM SHA384", 256),
-            suite("ECDHE-RSA-AES256-GCM-SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "\(ecdhe) aRSA AES AES256 AESGCM SHA384", 256),
-            suite("ECDHE-ECDSA-CHACHA20-POLY1305", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "\(ecdhe) aECDSA ECDSA CHACHA20", 256),
-            suite("ECDHE-RSA-CHACHA20-POLY1305", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "\(ecdhe) aRSA CHACHA20", 256),
-            suite("ECDHE-PSK-CHACHA20-POLY1305", "TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256", "\(ecdhe) aPSK PSK kECDHEPSK CHACHA20", 256),
-            suite("ECDHE-ECDSA-AES128-SHA", "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA", "\(old) aECDSA ECDSA AES AES128 SHA SHA1", 128),
+            suite(
+                "ECDHE-ECDSA-AES128-GCM-SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+                "\(ecdhe) aECDSA ECDSA AES AES128 AESGCM SHA256", 128),
+            suite(
+                "ECDHE-RSA-AES128-GCM-SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+                "\(ecdhe) aRSA AES AES128 AESGCM SHA256", 128),
+            suite(
+                "ECDHE-ECDSA-AES256-GCM-SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+                "\(ecdhe) aECDSA ECDSA AES AES256 AESGCM SHA384", 256),
+            suite(
+                "ECDHE-RSA-AES256-GCM-SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+                "\(ecdhe) aRSA AES AES256 AESGCM SHA384", 256),
+            suite(
+                "ECDHE-ECDSA-CHACHA20-POLY1305", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+                "\(ecdhe) aECDSA ECDSA CHACHA20", 256),
+            suite(
+                "ECDHE-RSA-CHACHA20-POLY1305", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "\(ecdhe) aRSA CHACHA20",
+                256),
+            suite(
+                "ECDHE-PSK-CHACHA20-POLY1305", "TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256",
+                "\(ecdhe) aPSK PSK kECDHEPSK CHACHA20", 256),
+            suite(
+                "ECDHE-ECDSA-AES128-SHA", "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+                "\(old) aECDSA ECDSA AES AES128 SHA SHA1", 128),
             suite("ECDHE-RSA-AES128-SHA", "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA", "\(old) aRSA AES AES128 SHA SHA1", 128),
-            suite("ECDHE-PSK-AES128-CBC-SHA", "TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA", "\(old) aPSK PSK kECDHEPSK AES AES128 SHA SHA1", 128),
-            suite("ECDHE-ECDSA-AES256-SHA", "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA", "\(old) aECDSA ECDSA AES AES256 SHA SHA1", 256),
+            suite(
+                "ECDHE-PSK-AES128-CBC-SHA", "TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA",
+                "\(old) aPSK PSK kECDHEPSK AES AES128 SHA SHA1", 128),
+            suite(
+                "ECDHE-ECDSA-AES256-SHA", "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+                "\(old) aECDSA ECDSA AES AES256 SHA SHA1", 256),
             suite("ECDHE-RSA-AES256-SHA", "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", "\(old) aRSA AES AES256 SHA SHA1", 256),
-            suite("ECDHE-PSK-AES256-CBC-SHA", "TLS_ECDHE_PSK_WITH_AES_256_CBC_SHA", "\(old) aPSK PSK kECDHEPSK AES AES256 SHA SHA1", 256),
-            suite("AES128-GCM-SHA256", "TLS_RSA_WITH_AES_128_GCM_SHA256", "kRSA RSA aRSA TLSv1.2 AES AES128 AESGCM SHA256", 128),
-            suite("AES256-GCM-SHA384", "TLS_RSA_WITH_AES_256_GCM_SHA384", "kRSA RSA aRSA TLSv1.2 AES AES256 AESGCM SHA384", 256),
+            suite(
+                "ECDHE-PSK-AES256-CBC-SHA", "TLS_ECDHE_PSK_WITH_AES_256_CBC_SHA",
+                "\(old) aPSK PSK kECDHEPSK AES AES256 SHA SHA1", 256),
+            suite(
+                "AES128-GCM-SHA256", "TLS_RSA_WITH_AES_128_GCM_SHA256",
+                "kRSA RSA aRSA TLSv1.2 AES AES128 AESGCM SHA256", 128),
+            suite(
+                "AES256-GCM-SHA384", "TLS_RSA_WITH_AES_256_GCM_SHA384",
+                "kRSA RSA aRSA TLSv1.2 AES AES256 AESGCM SHA384", 256),
             suite("AES128-SHA", "TLS_RSA_WITH_AES_128_CBC_SHA", "kRSA RSA aRSA TLSv1 SSLv3 AES AES128 SHA SHA1", 128),
-            suite("PSK-AES128-CBC-SHA", "TLS_PSK_WITH_AES_128_CBC_SHA", "kPSK aPSK PSK TLSv1 SSLv3 AES AES128 SHA SHA1", 128),
+            suite(
+                "PSK-AES128-CBC-SHA", "TLS_PSK_WITH_AES_128_CBC_SHA", "kPSK aPSK PSK TLSv1 SSLv3 AES AES128 SHA SHA1",
+                128),
             suite("AES256-SHA", "TLS_RSA_WITH_AES_256_CBC_SHA", "kRSA RSA aRSA TLSv1 SSLv3 AES AES256 SHA SHA1", 256),
-            suite("PSK-AES256-CBC-SHA", "TLS_PSK_WITH_AES_256_CBC_SHA", "kPSK aPSK PSK TLSv1 SSLv3 AES AES256 SHA SHA1", 256),
+            suite(
+                "PSK-AES256-CBC-SHA", "TLS_PSK_WITH_AES_256_CBC_SHA", "kPSK aPSK PSK TLSv1 SSLv3 AES AES256 SHA SHA1",
+                256),
         ]
     }()
 
@@ -117,18 +151,23 @@ package struct CipherList: Sendable, Equatable {
     }
 
     private static let elsewhere: Set<String> = [
-        "COMPLEMENTOFDEFAULT", "COMPLEMENTOFALL", "MEDIUM", "LOW", "EXP", "EXPORT", "EXPORT40", "EXPORT56", "eNULL", "NULL",
-        "aNULL", "kDHE", "kEDH", "DHE", "EDH", "DH", "ADH", "AECDH", "aDSS", "DSS", "kDHr", "kDHd", "kDH", "aDH", "kECDHr",
+        "COMPLEMENTOFDEFAULT", "COMPLEMENTOFALL", "MEDIUM", "LOW", "EXP", "EXPORT", "EXPORT40", "EXPORT56", "eNULL",
+        "NULL",
+        "aNULL", "kDHE", "kEDH", "DHE", "EDH", "DH", "ADH", "AECDH", "aDSS", "DSS", "kDHr", "kDHd", "kDH", "aDH",
+        "kECDHr",
         "kECDHe", "kECDH", "aECDH", "kSRP", "SRP", "aSRP", "kRSAPSK", "kDHEPSK", "RSAPSK", "DHEPSK", "CAMELLIA",
-        "CAMELLIA128", "CAMELLIA256", "ARIA", "ARIA128", "ARIA256", "ARIAGCM", "AESCCM", "AESCCM8", "SEED", "IDEA", "DES",
+        "CAMELLIA128", "CAMELLIA256", "ARIA", "ARIA128", "ARIA256", "ARIAGCM", "AESCCM", "AESCCM8", "SEED", "IDEA",
+        "DES",
         "3DES", "RC2", "RC4", "MD5", "GOST94", "GOST89MAC", "aGOST", "aGOST01", "kGOST", "CBC", "SUITEB128",
         "SUITEB128ONLY", "SUITEB192", "SSLv2", "AESGCM", "CHACHA20",
     ]
 
     private static let nameParts: Set<String> = [
-        "TLS", "WITH", "DHE", "EDH", "ECDHE", "ECDH", "DH", "ADH", "AECDH", "RSA", "ECDSA", "DSS", "PSK", "SRP", "AES128",
+        "TLS", "WITH", "DHE", "EDH", "ECDHE", "ECDH", "DH", "ADH", "AECDH", "RSA", "ECDSA", "DSS", "PSK", "SRP",
+        "AES128",
         "AES256", "AES", "128", "256", "GCM", "CBC", "CBC3", "CCM", "CCM8", "8", "SHA", "SHA256", "SHA384", "MD5",
-        "CHACHA20", "POLY1305", "CAMELLIA128", "CAMELLIA256", "CAMELLIA", "ARIA128", "ARIA256", "ARIA", "DES", "3DES", "EDE",
+        "CHACHA20", "POLY1305", "CAMELLIA128", "CAMELLIA256", "CAMELLIA", "ARIA128", "ARIA256", "ARIA", "DES", "3DES",
+        "EDE",
         "RC4", "NULL", "SEED", "IDEA", "anon",
     ]
 }
@@ -155,7 +194,8 @@ package enum TLS13CipherList {
         guard !wanted.isDisjoint(with: offered) else {
             throw SettingFault(
                 key: "ciphers_tls1.3", value: text,
-                reason: "none of its cipher suites is offered here; these are: \(offered.sorted().joined(separator: ", "))")
+                reason:
+                    "none of its cipher suites is offered here; these are: \(offered.sorted().joined(separator: ", "))")
         }
         return offered.subtracting(wanted).sorted()
     }

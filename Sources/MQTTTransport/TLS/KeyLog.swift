@@ -1,6 +1,6 @@
-package import NIOCore
 import Glibc
 import NIOConcurrencyHelpers
+package import NIOCore
 
 /// `--tls-keylog F`: the secrets of every TLS connection, for Wireshark. Whoever has the file reads along, so it is made for
 /// its owner alone.

@@ -1,11 +1,11 @@
 import Certificates
 import Glibc
 import NIOConcurrencyHelpers
-package import NIOSSL
+import NIOSSL
 
 /// What one peer has shown of itself during its handshake. Touched on its connection's event loop only; the lock is for the
 /// compiler, which cannot know that BoringSSL calls back on it.
-package final class PeerProof: Sendable {
+final class PeerProof: Sendable {
     struct UnknownIdentity: Error {}
 
     private struct State {
@@ -19,7 +19,7 @@ package final class PeerProof: Sendable {
     init(_ snapshot: TLSSnapshot) { self.snapshot = snapshot }
 
     /// Why the certificate was refused, if it was.
-    package var refusal: String? { state.withLockedValue { $0.refusal } }
+    var refusal: String? { state.withLockedValue { $0.refusal } }
 
     var preSharedIdentity: String? {
         get { nil }
@@ -54,7 +54,7 @@ package final class PeerProof: Sendable {
 
     /// After the handshake: who it is, or `nil` where nobody asked. Throws where a resumed session's certificate is good no
     /// longer: the ticket proves only that it once was.
-    package func identity(after handler: NIOSSLServerHandler) throws(Refused) -> PeerIdentity? {
+    func identity(after handler: NIOSSLServerHandler) throws(Refused) -> PeerIdentity? {
         if let identity = state.withLockedValue({ $0.identity }) { return identity }
         guard snapshot.verifier != nil else { return nil }
         guard let leaf = try? handler.peerCertificate?.toDERBytes(), judge(snapshot.remembered(leaf: leaf)) else {
@@ -63,5 +63,5 @@ package final class PeerProof: Sendable {
         return state.withLockedValue { $0.identity }
     }
 
-    package struct Refused: Error { package let reason: String }
+    struct Refused: Error { let reason: String }
 }

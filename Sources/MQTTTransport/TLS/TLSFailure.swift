@@ -1,16 +1,21 @@
 import NIOSSL
 
 /// Why a handshake failed, in words for whoever reads the log. BoringSSL's own are kept where nothing better is known.
-package enum TLSFailure {
-    /// - Parameter refusal: what our verdict over the peer's certificate was, if there was one.
-    package static func text(_ error: any Error, refusal: String?) -> String {
+enum TLSFailure {
+    /// - Parameters:
+    ///   - refusal: what our verdict over the peer's certificate was, if there was one.
+    ///   - alert: what the peer said in the clear.
+    static func text(_ error: any Error, refusal: String?, alert: UInt8?) -> String {
         if let refusal { return refusal }
+        if let alert { return text(alert: alerts[alert] ?? "alert \(alert)") }
         if let refused = error as? PeerProof.Refused { return refused.reason }
         guard let token = token(of: error) else {
             if case NIOSSLError.uncleanShutdown = error { return hungUp }
             return "\(error)"
         }
-        return words[token] ?? alert(token) ?? token
+        if let words = words[token] { return words }
+        guard let range = token.firstRange(of: "_ALERT_") else { return token }
+        return text(alert: token[range.upperBound...].lowercased().replacing("_", with: " "))
     }
 
     private static let hungUp = "the client hung up during the handshake"
@@ -24,7 +29,7 @@ package enum TLSFailure {
             if first == .eofDuringHandshake { return "EOF" }
             // "Error: N error:HEX:library:function:REASON at FILE:LINE"
             let text = first.description
-            let end = text.range(of: " at ")?.lowerBound ?? text.endIndex
+            let end = text.firstRange(of: " at ")?.lowerBound ?? text.endIndex
             return text[..<end].split(separator: ":").last.map(String.init)
         default: return nil
         }
@@ -43,19 +48,19 @@ package enum TLSFailure {
         "NO_COMMON_SIGNATURE_ALGORITHMS": "the client accepts no signature that our key can make",
         "NO_SHARED_GROUP": "the client offers none of our elliptic curves",
         "PSK_IDENTITY_NOT_FOUND": "the client's PSK identity is not in psk_file",
-        "DECRYPTION_FAILED_OR_BAD_RECORD_MAC": "the client's pre-shared key is not ours, or its bytes were damaged on the way",
+        "DECRYPTION_FAILED_OR_BAD_RECORD_MAC":
+            "the client's pre-shared key is not ours, or its bytes were damaged on the way",
         "DIGEST_CHECK_FAILED": "the client's pre-shared key is not ours",
         "BAD_DECRYPT": "the client's pre-shared key is not ours, or its bytes were damaged on the way",
     ]
 
     /// What the client told us by an alert before it went away.
-    private static func alert(_ token: String) -> String? {
-        guard let range = token.range(of: "_ALERT_") else { return nil }
-        let name = token[range.upperBound...].lowercased().replacing("_", with: " ")
+    private static func text(alert name: String) -> String {
         let meaning =
             switch name {
             case "unknown ca": "it does not trust the issuer of our certificate; give it the right CA file"
-            case "bad certificate": "it does not accept our certificate, often because its name is not the host it asked for"
+            case "bad certificate":
+                "it does not accept our certificate, often because its name is not the host it asked for"
             case "certificate expired": "our certificate has expired in its eyes; check the dates and both clocks"
             case "certificate unknown": "it does not accept our certificate"
             case "unsupported certificate": "it cannot use our kind of certificate"
@@ -66,8 +71,13 @@ package enum TLSFailure {
             }
         return "the client said '\(name)'" + (meaning.isEmpty ? "" : ": \(meaning)")
     }
-}
 
-extension String {
-    fileprivate func range(of needle: String) -> Range<String.Index>? { firstRange(of: needle) }
+    /// RFC 8446 §6
+    private static let alerts: [UInt8: String] = [
+        10: "unexpected message", 20: "bad record mac", 40: "handshake failure", 42: "bad certificate",
+        43: "unsupported certificate", 44: "certificate revoked", 45: "certificate expired", 46: "certificate unknown",
+        47: "illegal parameter", 48: "unknown ca", 49: "access denied", 50: "decode error", 51: "decrypt error",
+        70: "protocol version", 71: "insufficient security", 80: "internal error", 90: "user canceled",
+        112: "unrecognized name",
+    ]
 }

@@ -2,7 +2,7 @@ import Certificates
 import Glibc
 import NIOConcurrencyHelpers
 import NIOCore
-package import NIOSSL
+import NIOSSL
 
 /// Everything one listener's TLS needs, read and checked once: certificate, key, trust, ciphers, pre-shared keys. It does not
 /// change; a reload makes another one, and connections that are there keep theirs.
@@ -49,8 +49,11 @@ package final class TLSSnapshot: Sendable {
         if let hint = settings.pskHint {
             tls.pskHint = hint.isEmpty ? nil : hint
             let keys: PreSharedKeys
-            if let file = settings.pskFile { keys = try PreSharedKeys(file: file) } else {
-                throw SettingFault(key: "psk_hint", value: hint, reason: "there is no psk_file with identities and keys")
+            if let file = settings.pskFile {
+                keys = try PreSharedKeys(file: file)
+            } else {
+                throw SettingFault(
+                    key: "psk_hint", value: hint, reason: "there is no psk_file with identities and keys")
             }
             context = .perConnection(tls, keys)
             _ = try Self.makeContext(tls, settings)
@@ -61,8 +64,8 @@ package final class TLSSnapshot: Sendable {
 
     // MARK: Connections
 
-    /// The handler for one connection, and where its identity is to be asked for once the handshake is done.
-    package func makeHandler() throws -> (handler: NIOSSLServerHandler, proof: PeerProof) {
+    /// What one connection needs.
+    package func makeStage() throws -> TLSStage {
         let proof = PeerProof(self)
         let context: NIOSSLContext
         switch self.context {
@@ -75,11 +78,11 @@ package final class TLSSnapshot: Sendable {
             }
             context = try NIOSSLContext(configuration: tls)
         }
-        guard verifier != nil else { return (NIOSSLServerHandler(context: context), proof) }
+        guard verifier != nil else { return TLSStage(NIOSSLServerHandler(context: context), proof) }
         let handler = NIOSSLServerHandler(context: context) { chain, promise in
             promise.succeed(proof.judge(chain) ? .certificateVerified : .failed)
         }
-        return (handler, proof)
+        return TLSStage(handler, proof)
     }
 
     func remember(_ chain: [[UInt8]]) {
@@ -95,24 +98,29 @@ package final class TLSSnapshot: Sendable {
 
     // MARK: Reading
 
-    private static func makeContext(_ tls: TLSConfiguration, _ settings: TLSSettings) throws(SettingFault) -> NIOSSLContext {
+    private static func makeContext(_ tls: TLSConfiguration, _ settings: TLSSettings) throws(SettingFault)
+        -> NIOSSLContext
+    {
         do { return try NIOSSLContext(configuration: tls) } catch {
             // Each part has been read already: what is left is that key and certificate do not belong together.
-            let reason = TLSFailure.token(of: error) == "KEY_VALUES_MISMATCH"
-                ? "it is not the key of the certificate in \(settings.certificateFile ?? "certfile")"
-                : "it cannot be used with its certificate: \(TLSFailure.token(of: error) ?? "\(error)")"
+            var reason = "it cannot be used with its certificate: \(TLSFailure.token(of: error) ?? "\(error)")"
+            if case NIOSSLError.failedToLoadPrivateKey = error {
+                reason = "it is not the key of the certificate in \(settings.certificateFile ?? "certfile")"
+            }
             throw SettingFault(key: "keyfile", value: settings.keyFile ?? "", reason: reason)
         }
     }
 
-    private static func ciphers(_ settings: TLSSettings, _ remarks: inout [SettingFault]) throws(SettingFault) -> String {
+    private static func ciphers(_ settings: TLSSettings, _ remarks: inout [SettingFault]) throws(SettingFault) -> String
+    {
         if let text = settings.ciphersTLS13 {
             let others = try TLS13CipherList.unavoidable(in: text)
             if !others.isEmpty {
                 remarks.append(
                     SettingFault(
                         key: "ciphers_tls1.3", value: text,
-                        reason: "\(others.joined(separator: ", ")) stay on offer: the TLS library always offers its three"))
+                        reason:
+                            "\(others.joined(separator: ", ")) stay on offer: the TLS library always offers its three"))
             }
         }
         guard let text = settings.ciphers else {
@@ -123,7 +131,9 @@ package final class TLSSnapshot: Sendable {
             remarks.append(
                 SettingFault(
                     key: "ciphers", value: text,
-                    reason: "the TLS library does not have \(list.notOffered.joined(separator: ", ")); the others are used"))
+                    reason:
+                        "the TLS library does not have \(list.notOffered.joined(separator: ", ")); the others are used")
+            )
         }
         if settings.pskHint != nil, settings.certificateFile == nil, !list.hasPreSharedKeys {
             throw SettingFault(

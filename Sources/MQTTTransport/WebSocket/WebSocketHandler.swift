@@ -159,7 +159,7 @@ package final class WebSocketHandler: ChannelInboundHandler, ChannelOutboundHand
         buffer.writeInteger(0x80 | opcode)
         switch length {
         case ...125: buffer.writeInteger(UInt8(length))
-        case ...0xFFFF:
+        case ...65535:
             buffer.writeInteger(UInt8(126))
             buffer.writeInteger(UInt16(length))
         default:

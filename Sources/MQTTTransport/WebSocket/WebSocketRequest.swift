@@ -90,7 +90,8 @@ package struct WebSocketRequest: Sendable, Equatable {
         }
         guard let subprotocol = headers.tokens("sec-websocket-protocol").first(where: subprotocols.contains) else {
             throw Refusal(
-                status: .badRequest, reason: "the client must offer the subprotocol mqtt (Sec-WebSocket-Protocol: mqtt)")
+                status: .badRequest, reason: "the client must offer the subprotocol mqtt (Sec-WebSocket-Protocol: mqtt)"
+            )
         }
         return WebSocketRequest(subprotocol: subprotocol, key: key, bytes: end)
     }
@@ -152,7 +153,8 @@ private struct Headers {
 
     init(_ lines: ArraySlice<String>) throws(WebSocketRequest.Refusal) {
         for line in lines {
-            guard let colon = line.firstIndex(of: ":"), colon > line.startIndex, line.first != " ", line.first != "\t" else {
+            guard let colon = line.firstIndex(of: ":"), colon > line.startIndex, line.first != " ", line.first != "\t"
+            else {
                 throw .init(status: .badRequest, reason: "a header line has no name")
             }
             let value = line[line.index(after: colon)...]
