@@ -72,7 +72,8 @@ enum Acknowledgement: UInt8, CaseIterable, Sendable {
     @Test("[5.0 facts] PUBACK and PUBREC say that nobody subscribes with 10", arguments: [1, 2] as [UInt8])
     func noMatchingSubscribers(qos: UInt8) throws {
         let client = try RawClient.v5()
-        client.send(Wire.publish(topic: unique("nobody"), payload: "", qos: qos, id: 5, properties: []))
+        // Other tests on this broker subscribe to "#", which does not reach here. [5.0 MQTT-4.7.2-1]
+        client.send(Wire.publish(topic: "$" + unique("nobody"), payload: "", qos: qos, id: 5, properties: []))
         try withKnownDifference(.mosquitto, "PUBREC says 00", when: qos == 2) {
             try client.expect([qos == 1 ? 0x40 : 0x50, 0x03, 0x00, 0x05, 0x10])
         }
