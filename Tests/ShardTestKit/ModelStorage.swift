@@ -19,6 +19,7 @@ package struct ModelStorage: Sendable {
     private var retained: [[UInt8]: LoggedMessage] = [:]
     private var queues: Set<QueueID> = []
     private var received: [QueueID: [UInt16]] = [:]
+    private var shares: [QueueID: [KeptShare]] = [:]
     /// In the order of sending.
     private var flights: [QueueID: [Flight]] = [:]
 
@@ -28,7 +29,8 @@ package struct ModelStorage: Sendable {
     package var queueCount: Int { log.queueCount }
     /// QoS 2 exchanges that have not ended, in either direction.
     package var exchangeCount: Int {
-        received.values.reduce(0) { $0 + $1.count } + flights.values.reduce(0) { $0 + $1.count }
+        received.values.reduce(0) { $0 + $1.count } + shares.values.reduce(0) { $0 + $1.count }
+            + flights.values.reduce(0) { $0 + $1.count }
     }
 
     package mutating func perform(_ request: StorageRequest) -> StorageEvent {
@@ -45,6 +47,9 @@ package struct ModelStorage: Sendable {
     package func exchanges(of queue: QueueID) -> (received: [UInt16], sent: [UInt16]) {
         (received[queue] ?? [], (flights[queue] ?? []).map(\.identifier))
     }
+
+    /// Identifiers of its QoS 2 messages that some receivers are noted to have.
+    package func shares(of queue: QueueID) -> [UInt16] { (shares[queue] ?? []).map(\.identifier) }
 
     // MARK: Read back
 
@@ -74,10 +79,12 @@ package struct ModelStorage: Sendable {
             return .init(record: queued, identifier: identifier, isReleased: flight.isReleased)
         }
         let bytes = records.reduce(0) { $0 + $1.message.bytes.count }
-        return RestoredSession(
+        var session = RestoredSession(
             record: record, received: received[record.queue] ?? [], inflight: inflight,
             waiting: records.count - inflight.count,
             waitingBytes: bytes - inflight.reduce(0) { $0 + $1.record.message.bytes.count })
+        session.shares = shares[record.queue] ?? []
+        return session
     }
 
     // MARK: Kept
@@ -92,6 +99,10 @@ package struct ModelStorage: Sendable {
                 if received[queue]?.contains(identifier) != true { received[queue, default: []].append(identifier) }
             case .released(let queue, let identifier):
                 received[queue]?.removeAll { $0 == identifier }
+                shares[queue]?.removeAll { $0.identifier == identifier }
+            case .share(let queue, let share):
+                queues.insert(queue)
+                if shares[queue]?.contains(share) != true { shares[queue, default: []].append(share) }
             case .sent(let queue, let position, let identifier):
                 flights[queue]?.removeAll { $0.position == position }
                 flights[queue, default: []].append(Flight(position: position, identifier: identifier))
@@ -122,6 +133,7 @@ package struct ModelStorage: Sendable {
     private mutating func forget(_ queue: QueueID) {
         queues.remove(queue)
         received[queue] = nil
+        shares[queue] = nil
         flights[queue] = nil
     }
 

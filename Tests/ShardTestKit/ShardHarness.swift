@@ -168,6 +168,9 @@ package final class ShardHarness {
         settle()
     }
 
+    /// What receivers anywhere have of this session's messages.
+    package func restoreShares(of session: RestoredSession) { shard.restoreShares(of: session) }
+
     /// A neighbour's batch arrives.
     package func hear(_ batch: PeerBatch, from neighbour: Int) {
         shard.handle(batch, from: neighbour, at: now)

@@ -156,11 +156,12 @@ struct Model {
         let isCertain =
             !hasRefusals
             || (!hasNeighbours && publish.qos == .exactlyOnce && lasting.contains(receiver) && group == nil)
-        let isStored = publish.qos == .exactlyOnce && lasting.contains(receiver) && !hasNeighbours
-        if publish.qos != .atLeastOnce, message.qos != .atLeastOnce, isCertain, isStored || !message.sawCrash {
+        let isStored = publish.qos == .exactlyOnce && lasting.contains(receiver) && !(hasNeighbours && hasRefusals)
+        if publish.qos != .atLeastOnce, message.qos != .atLeastOnce, isCertain {
+            // A subscriber that had it at QoS 0, before a crash, and has another QoS now, may have it again.
             let name = group ?? "client \(receiver)"
-            exactly[name, default: [:]][key, default: 0] += 1
-            if exactly[name]?[key] != 1 { breach("\(key) on \(message.topic) came twice to \(name) at \(publish.qos)") }
+            if isStored { count(key, message, for: "\(name) at exactlyOnce") }
+            if !message.sawCrash { count(key, message, for: name) }
         }
         guard isNew, !hasRefusals, group == nil, !message.isRepeated || message.qos == .exactlyOnce,
             isStored || !message.sawCrash
@@ -170,6 +171,11 @@ struct Model {
             breach("client \(receiver) got \(key) on \(message.topic) at \(publish.qos) after \(before)")
         }
         last[stream] = key.sequence
+    }
+
+    private mutating func count(_ key: MessageKey, _ message: Sent, for name: String) {
+        exactly[name, default: [:]][key, default: 0] += 1
+        if exactly[name]?[key] != 1 { breach("\(key) on \(message.topic) came twice to \(name)") }
     }
 
     /// The client's session or subscription has ended: what it has not got it need not get.

@@ -52,6 +52,7 @@ extension Simulation {
                 Shard.home(of: $0.record.clientIdentifier, count: count, key: homeKey) == world.shard.index
             }
             world.restore(own, retained)
+            for session in sessions { world.restoreShares(of: session) }
         }
         // Nobody is let in, and nothing is due, before every shard has heard what the others' sessions want.
         for _ in 0..<3 {

@@ -36,6 +36,8 @@ extension Simulation {
             guard let record = disk.engine.record(of: SessionRecord.key(client.name)) else { continue }
             let (received, sent) = disk.engine.exchanges(of: record.queue)
             if !received.isEmpty { model.breach("the disk still holds \(received) received of client \(client.index)") }
+            let shared = disk.engine.shares(of: record.queue)
+            if !shared.isEmpty { model.breach("the disk still holds \(shared) shared of client \(client.index)") }
             if !sent.isEmpty { model.breach("the disk still holds \(sent) sent to client \(client.index)") }
         }
         if model.violations.isEmpty, disk.engine.exchangeCount > 0 {

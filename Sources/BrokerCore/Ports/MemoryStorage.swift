@@ -58,7 +58,7 @@ package struct MemoryStorage {
             switch change {
             case .acknowledged(let queue, let position): release(queue, position)
             case .dropped(let queue): drop(queue)
-            case .received, .released, .sent, .pubrec: break
+            case .received, .released, .share, .sent, .pubrec: break
             }
         }
         return first

@@ -49,8 +49,11 @@ package struct QueueEntry: Equatable, Sendable {
 package enum QueueChange: Equatable, Sendable {
     /// A QoS 2 message was received under this identifier; PUBREC follows when this is kept.
     case received(QueueID, identifier: UInt16)
-    /// Its PUBREL came; PUBCOMP follows when this is kept.
+    /// Its PUBREL came; PUBCOMP follows when this is kept. Its shares go with it.
     case released(QueueID, identifier: UInt16)
+    /// One part of the receivers of a QoS 2 message has it, and its identifier is not kept yet: with several shards that
+    /// comes later. It goes with `released` and with `dropped`.
+    case share(QueueID, KeptShare)
     /// A QoS 2 message goes out under this identifier; PUBLISH follows when this is kept.
     case sent(QueueID, LogPosition, identifier: UInt16)
     /// Its PUBREC came; PUBREL follows when this is kept.
@@ -59,6 +62,19 @@ package enum QueueChange: Equatable, Sendable {
     case acknowledged(QueueID, LogPosition)
     /// The session ended: its queue is void.
     case dropped(QueueID)
+}
+
+/// Some receivers of a QoS 2 message that came under this identifier have it. Whoever sends the message again after a crash
+/// gives it to the others only.
+package struct KeptShare: Hashable, Sendable {
+    package var identifier: UInt16
+    /// Which: a number that engines keep and do not interpret.
+    package var part: UInt64
+
+    package init(identifier: UInt16, part: UInt64) {
+        self.identifier = identifier
+        self.part = part
+    }
 }
 
 /// A retained message was deleted.

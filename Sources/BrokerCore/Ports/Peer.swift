@@ -31,6 +31,8 @@ package struct PeerMessage: Equatable, Sendable {
     var publisher: UInt64
     /// Who is asked to wait where this cannot go on; nil = nobody can be.
     var origin: Origin?
+    /// How its publisher's session knows it, at QoS 2.
+    var exchange: Exchange?
 
     /// Its part of `PeerBatch.wayBytes`.
     var wayBytes: Int { topicLength + propertiesLength + payloadLength + 128 }
@@ -74,6 +76,8 @@ package enum PeerEvent: Equatable, Sendable {
     /// The receiver's connection fills a reader, or a way, of the sender: it is not to be read until `letGo`.
     case hold(ConnectionID)
     case letGo(ConnectionID)
+    /// The publisher's session has done with this: what is sent under it from now on is another message.
+    case forget(Exchange.Key)
     /// So many bytes of messages have been taken: they are on the way no longer.
     case taken(Int)
 }

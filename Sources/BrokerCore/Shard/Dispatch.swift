@@ -26,6 +26,8 @@ struct Dispatch {
     var waitsForStorage = false
     /// Neighbours have it when this is answered; the publisher waits for that too.
     var confirmation: StorageToken?
+    /// How its publisher's session knows it, at QoS 2, where several shards keep it.
+    var exchange: Exchange?
     /// It came from a neighbour: not to go to another.
     var isFromNeighbour = false
 

@@ -211,6 +211,7 @@ extension Shard {
         // Also one that is not held: its release may be on its way into the log, or may have been refused.
         if let queue = session.pointee.details?.storage?.queue {
             storage.batch.changes.append(.released(queue, identifier: identifier))
+            if !neighbours.shares.isEmpty { forgetShares(Exchange.Key(queue: queue, identifier: identifier)) }
             return queueReply(
                 .init(type: .pubcomp, identifier: identifier, reason: reason, token: batchToken()), connection, slot)
         }

@@ -152,7 +152,8 @@ extension Shard {
         let delay = min(will.delayIntervalSeconds, session.pointee.expiryIntervalSeconds)
         guard delay > 0 else {
             details.will = nil  // once only: [5.0 MQTT-3.1.2-10] [3.1.1 MQTT-3.1.2-10]
-            return publishWill(will, publisher: session.pointee.clientKey)
+            publishWill(will, publisher: session.pointee.clientKey)
+            return sendBatch()  // before the record that says it is gone: a crash between may repeat it, not lose it
         }
         let dueAt = now + Int64(delay) * 1000
         details.willDueAt = dueAt
@@ -168,6 +169,7 @@ extension Shard {
         details.will = nil
         details.willDueAt = nil
         publishWill(will, publisher: session.pointee.clientKey)
+        sendBatch()  // before the record, as in `leaveWill`
         keepSession(slot)  // a restart may not publish it again
     }
 

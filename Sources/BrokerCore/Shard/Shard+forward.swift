@@ -206,6 +206,7 @@ extension Shard {
         own.session = dispatch.session
         own.connection = dispatch.connection
         own.remote = dispatch.remote
+        own.exchange = dispatch.exchange
         own.expirySeconds = dispatch.expirySeconds
         own.logged = -1
         // Where it waits, it waits with them: an absent client may come back with 5.0.

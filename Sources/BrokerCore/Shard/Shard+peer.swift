@@ -15,6 +15,8 @@ struct Neighbourhood {
     var relayed = Confirmation()
     /// Filters that neighbours have subscribers for: so many entries of the tree are theirs.
     var interestCount = 0
+    /// What receivers have of messages whose publishers did not hear it before the server last stopped.
+    var shares: [Exchange.Key: Set<UInt64>] = [:]
     /// A neighbour's batch is being handled.
     var isRelaying = false
     var ways: [Way]
@@ -62,11 +64,14 @@ struct Neighbourhood {
     mutating func say(_ event: PeerEvent, to shard: Int) { batches[shard].events.append(event) }
 
     /// Puts a message into a neighbour's batch.
-    mutating func pack(_ parts: MessageParts, for shard: Int, from origin: Origin?) -> PeerMessage {
+    mutating func pack(
+        _ parts: MessageParts, for shard: Int, from origin: Origin?, exchange: Exchange?
+    ) -> PeerMessage {
         let message = PeerMessage(
             offset: batches[shard].bytes.count, topicLength: parts.topic.count,
             propertiesLength: parts.properties.count, payloadLength: parts.payload.count, qos: parts.qos,
-            retain: parts.retain, expiresAt: parts.expiresAt, publisher: parts.publisher, origin: origin)
+            retain: parts.retain, expiresAt: parts.expiresAt, publisher: parts.publisher, origin: origin,
+            exchange: exchange)
         batches[shard].wayBytes += message.wayBytes
         ways[shard].bytes += message.wayBytes
         batches[shard].bytes.append(contentsOf: parts.topic)
@@ -127,7 +132,7 @@ extension Shard {
 
     /// A message for a neighbour's subscribers.
     mutating func forward(to shard: Int, _ dispatch: inout Dispatch) {
-        let message = pack(dispatch.parts, for: shard, from: origin(of: &dispatch))
+        let message = pack(dispatch.parts, for: shard, from: origin(of: &dispatch), exchange: dispatch.exchange)
         neighbours.say(.publish(message), to: shard)
         dispatch.receivers &+= 1
         if dispatch.parts.qos > 0 { confirm(by: shard, &dispatch) }
@@ -225,6 +230,7 @@ extension Shard {
                 var dispatch = Dispatch(parts: parts)
                 dispatch.isFromNeighbour = true
                 dispatch.remote = message.origin
+                dispatch.exchange = message.exchange
                 dispatch.expirySeconds = shard.remainingSeconds(parts.expiresAt)
                 guard let plan = try? shard.plan(for: parts.topic) else { return }  // checked where it came in
                 shard.forward(plan, &dispatch)
@@ -245,12 +251,13 @@ extension Shard {
             setPresence(group, PeerMember(shard: shard, session: session, generation: generation), isOnline)
         case .hand(let session, let generation, let message, let group, let options, let identifier):
             withParts(message, batch) { here, parts in
-                here.take(parts, from: message.origin, session, generation, group, options, identifier)
+                here.take(parts, message, session, generation, group, options, identifier)
             }
         case .orphan(let group, let message):
             withParts(message, batch) { shard, parts in shard.redispatch(parts, group) }
         case .hold(let id): if exists(id) { pause(id.slot) }
         case .letGo(let id): if exists(id) { resume(id.slot) }
+        case .forget(let key): neighbours.shares[key] = nil
         case .taken(let bytes): hearTaken(bytes, by: shard)
         }
     }

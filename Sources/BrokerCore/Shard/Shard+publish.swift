@@ -127,7 +127,10 @@ extension Shard {
             guard publish.qos != .atMostOnce else { return }
             return reply(publish.qos == .atLeastOnce ? .puback : .pubrec, identifier, refusal, connection, slot)
         }
-        if publish.qos == .exactlyOnce { holdReceived(identifier, connection) }
+        if publish.qos == .exactlyOnce {
+            holdReceived(identifier, connection)
+            dispatch.exchange = exchange(identifier, isRepeated: publish.duplicate, connection)
+        }
         if dispatch.parts.retain { setRetained(&dispatch) }
         forward(plan, &dispatch)
         if publish.qos == .exactlyOnce {

@@ -26,6 +26,7 @@ extension Shard {
     /// kept.
     mutating func store(_ delivery: Delivery, _ session: UnsafeMutablePointer<Session>, _ dispatch: inout Dispatch) {
         guard let details = session.pointee.details, let queue = details.storage?.queue else { return }
+        if let exchange = dispatch.exchange, delivery.group == 0, isKept(exchange, session) { return }
         guard makesRoom(delivery.session, session, &dispatch) else { return }
         // A queue's positions are unique: what a session also gets as a member of a group is a message of its own.
         if delivery.group != 0 { dispatch.logged = -1 }
@@ -45,6 +46,7 @@ extension Shard {
                     retain: delivery.retain, position: .start, group: delivery.group),
                 session: delivery.session, generation: session.pointee.generation, message: UInt32(index)))
         dispatch.waitsForStorage = true
+        if let exchange = dispatch.exchange { noteShare(exchange, session, group: delivery.group) }
     }
 
     private func identifiers(of delivery: Delivery, _ message: Message) -> [UInt32] {

@@ -5,6 +5,7 @@ import MQTTProtocol
 final class ReceivedGate {
     let session: UInt32
     let generation: UInt32
+    let queue: QueueID
     let identifier: UInt16
     /// Answered when the gate opens.
     let token: StorageToken
@@ -12,9 +13,12 @@ final class ReceivedGate {
     var left: Int
     var failure: StorageFailure?
 
-    init(session: UInt32, generation: UInt32, identifier: UInt16, token: StorageToken, left: Int) {
+    init(
+        session: UInt32, generation: UInt32, queue: QueueID, identifier: UInt16, token: StorageToken, left: Int
+    ) {
         self.session = session
         self.generation = generation
+        self.queue = queue
         self.identifier = identifier
         self.token = token
         self.left = left
@@ -24,7 +28,8 @@ final class ReceivedGate {
 /// The identifier of a QoS 2 message from a persistent session is kept before PUBREC leaves, and not before everyone has
 /// the message: whoever sends it again after a crash is told "received" only where it was. In one shard both stand in
 /// one batch. What neighbours keep is in batches of their own, so theirs come first. A crash between can give the message
-/// to their subscribers twice; the other order would lose it.
+/// to their subscribers and leave the publisher without an answer: `Shard+share` sees to it that they do not get it twice.
+/// The other order would lose it.
 extension Shard {
     /// Has the identifier kept: with the message, or when the neighbours have confirmed theirs.
     mutating func keepReceived(
@@ -39,7 +44,7 @@ extension Shard {
             return storage.batch.changes.append(.received(queue, identifier: identifier))
         }
         let gate = ReceivedGate(
-            session: slot, generation: session.pointee.generation, identifier: identifier,
+            session: slot, generation: session.pointee.generation, queue: queue, identifier: identifier,
             token: storage.openConfirmation(), left: dispatch.waitsForStorage ? 2 : 1)
         storage.expect(answers: 1, of: gate.token)
         storage.await(confirmation, .everyoneHas(gate))
@@ -53,10 +58,30 @@ extension Shard {
         if let failure { gate.failure = failure }
         guard gate.left == 0 else { return }
         guard gate.failure == nil, isSession(gate.session, gate.generation),
-            sessions.pointer(gate.session).pointee.received.contains(gate.identifier),
-            let queue = sessions.pointer(gate.session).pointee.details?.storage?.queue
-        else { return storage.heard(gate.token, gate.failure) }
-        storage.batch.changes.append(.received(queue, identifier: gate.identifier))
+            sessions.pointer(gate.session).pointee.received.contains(gate.identifier)
+        else { return open(gate, gate.failure, isOver: true) }
+        storage.batch.changes.append(.received(gate.queue, identifier: gate.identifier))
         storage.await(batchToken(), .open(gate))
+    }
+
+    /// The publisher may hear of it. Over without PUBREL, or refused where no 3.x client repeats it, what was noted of its
+    /// receivers may go: a while later, when the identifier is free.
+    mutating func open(_ gate: ReceivedGate, _ failure: StorageFailure?, isOver: Bool = false) {
+        storage.heard(gate.token, failure)
+        guard isOver || failure != nil else { return }
+        if isSession(gate.session, gate.generation), sessions.pointer(gate.session).pointee.version != .v5 { return }
+        askAgain { $0.gates.append(gate) }
+    }
+
+    /// What was noted of the receivers of a message that is over without PUBREL (`Shard+share`) leaves storage; where the
+    /// identifier is in use again, with that.
+    mutating func forgetReceivers(of gate: ReceivedGate) {
+        if isSession(gate.session, gate.generation),
+            sessions.pointer(gate.session).pointee.received.contains(gate.identifier)
+        {
+            return
+        }
+        storage.await(batchToken(), .forgotReceivers(gate))
+        storage.batch.changes.append(.released(gate.queue, identifier: gate.identifier))
     }
 }

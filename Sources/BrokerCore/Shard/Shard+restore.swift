@@ -20,6 +20,8 @@ package struct RestoredSession: Sendable {
     package var record: SessionRecord
     /// QoS 2 identifiers received and not released, oldest first.
     package var received: [UInt16]
+    /// Shares of QoS 2 messages from it that receivers have, oldest first.
+    package var shares: [KeptShare] = []
     /// Those with a `sent` step and not acknowledged, oldest first.
     package var inflight: [Inflight]
     /// Messages in its queue that are not in flight.

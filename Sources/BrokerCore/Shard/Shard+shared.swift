@@ -106,14 +106,15 @@ extension Shard {
 
     /// A message that the group's shard hands to this member.
     mutating func take(
-        _ parts: MessageParts, from publisher: Origin?, _ slot: UInt32, _ generation: UInt32, _ group: MQTTString,
+        _ parts: MessageParts, _ message: PeerMessage, _ slot: UInt32, _ generation: UInt32, _ group: MQTTString,
         _ options: DeliveryOptions, _ identifier: UInt32
     ) {
         guard isSession(slot, generation),
             let membership = sessions.pointer(slot).pointee.shared.first(where: { $0.group == group })
         else { return giveBack(parts, group) }
         var dispatch = Dispatch(parts: parts)
-        dispatch.remote = publisher
+        dispatch.remote = message.origin
+        dispatch.exchange = message.exchange
         dispatch.expirySeconds = remainingSeconds(parts.expiresAt)
         deliver(
             Delivery(
@@ -200,12 +201,14 @@ extension Shard {
     /// One copy for the group: to the next member that can take it, at that member's QoS. [5.0 MQTT-4.8.2-3]
     mutating func forwardShared(_ slot: UInt32, _ dispatch: inout Dispatch) {
         let group = groups.pointer(slot)
+        if let exchange = dispatch.exchange, isKept(exchange, group: group.pointee.name) { return }
         guard let index = chosenMember(group, qos: dispatch.parts.qos) else { return }
         group.pointee.turn = (index &+ 1) % group.pointee.members.count
         let member = group.pointee.members[index]
         dispatch.receivers &+= 1
         guard member.name.shard == self.index else {
-            let message = pack(dispatch.parts, for: member.name.shard, from: origin(of: &dispatch))
+            let message = pack(
+                dispatch.parts, for: member.name.shard, from: origin(of: &dispatch), exchange: dispatch.exchange)
             neighbours.say(
                 .hand(
                     session: member.name.session, generation: member.name.generation, message,

@@ -82,7 +82,8 @@ extension Shard {
             if case .records(_, let records) = answer { return handOn(records, queue) }
             askAgain { $0.orphans.append(queue) }
         case .everyoneHas(let gate): everyoneHas(gate, failure)
-        case .open(let gate): storage.heard(gate.token, failure)
+        case .open(let gate): open(gate, failure)
+        case .forgotReceivers(let gate): if failure != nil { askAgain { $0.gates.append(gate) } }
         case .confirm(let owed): settle(owed, failure)
         case .barrier(let start): whenAllHaveHeard(.startRetained(start))
         case .startRetained(let start):
@@ -110,8 +111,8 @@ extension Shard {
         let changes = batch.changes.filter { change in
             switch change {
             case .acknowledged, .dropped: true
-            // `sent` and `pubrec` are their session's to ask for again, `received` and `released` their client's.
-            case .received, .released, .sent, .pubrec: false
+            // `sent` and `pubrec` are their session's to ask for again, the others their client's.
+            case .received, .released, .share, .sent, .pubrec: false
             }
         }
         guard !topics.isEmpty || !changes.isEmpty else { return }
@@ -142,6 +143,7 @@ extension Shard {
         sendBatch()
         for client in refused.forgotten { forgetRecord(client) }
         for queue in refused.orphans { readOrphans(queue) }
+        for gate in refused.gates { forgetReceivers(of: gate) }
     }
 
     /// A topic's retained message, or that it has none, is kept as it stands.

@@ -23,6 +23,8 @@ struct StorageDesk {
         /// One share of a QoS 2 message; after all of them its identifier is kept, and then the gate opens.
         case everyoneHas(ReceivedGate)
         case open(ReceivedGate)
+        /// What was noted of a message's receivers is gone.
+        case forgotReceivers(ReceivedGate)
         /// A neighbour waits for this.
         case confirm(OwedAnswer)
         /// Neighbours know a new subscription; now they must send what they retained before.
@@ -73,6 +75,7 @@ struct StorageDesk {
         var retained: Set<[UInt8]> = []
         var forgotten: [MQTTString] = []
         var orphans: [OrphanedQueue] = []
+        var gates: [ReceivedGate] = []
         /// A deadline is set.
         var isDue = false
     }

@@ -63,8 +63,10 @@ extension Shard {
     // MARK: The ways to the neighbours
 
     /// Puts a message into a neighbour's batch. Where too much is on the way there, its publisher waits.
-    mutating func pack(_ parts: MessageParts, for shard: Int, from publisher: Origin?) -> PeerMessage {
-        let message = neighbours.pack(parts, for: shard, from: publisher)
+    mutating func pack(
+        _ parts: MessageParts, for shard: Int, from publisher: Origin?, exchange: Exchange? = nil
+    ) -> PeerMessage {
+        let message = neighbours.pack(parts, for: shard, from: publisher, exchange: exchange)
         if neighbours.ways[shard].bytes >= settings.neighbourBytesMax, let publisher,
             neighbours.ways[shard].waiters.insert(publisher)
         {

@@ -203,6 +203,11 @@ final class ShardLoop {
         settle()
     }
 
+    /// What receivers have of messages from these sessions, wherever those live.
+    func restoreShares(of sessions: [RestoredSession]) {
+        for session in sessions { shard.restoreShares(of: session) }
+    }
+
     private func handler(_ id: ConnectionID) -> ConnectionEnd? {
         let slot = Int(id.slot)
         guard slot < handlers.count, let handler = handlers[slot], handler.id == id else { return nil }

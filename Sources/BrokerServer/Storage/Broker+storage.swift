@@ -44,6 +44,8 @@ extension Broker {
         var sessions = [[RestoredSession]](repeating: [], count: loops.count)
         var retained: [LoggedMessage] = []
         var counts = (sessions: 0, queued: 0, retained: 0)
+        // Few: of messages that were on their way when the broker stopped.
+        var sharing: [RestoredSession] = []
         var failure: (any Error)?
         func hand(_ sessions: [RestoredSession], _ retained: [LoggedMessage], to loop: NIOLoopBound<ShardLoop>) {
             do {
@@ -54,6 +56,7 @@ extension Broker {
         }
         try store.restore { session in
             counts.sessions += 1
+            if !session.shares.isEmpty { sharing.append(session) }
             counts.queued += session.waiting + session.inflight.count
             let home = Shard.home(of: session.record.clientIdentifier, count: loops.count, key: homeKey)
             sessions[home].append(session)
@@ -68,6 +71,9 @@ extension Broker {
             retained = []
         }
         for (loop, sessions) in zip(loops, sessions) { hand(sessions, retained, to: loop) }
+        for loop in loops where !sharing.isEmpty {
+            try loop.eventLoop.submit { [sharing] in loop.value.restoreShares(of: sharing) }.wait()
+        }
         if let failure { throw failure }
         log.write(
             .information,

@@ -74,7 +74,7 @@ extension Engine {
     }
 
     private func write(_ queue: Queue, _ db: Database) throws {
-        guard !queue.received.isEmpty else {
+        guard !queue.hasNoIdentifiers else {
             return try db.cachedStatement(sql: "DELETE FROM received WHERE queue = ?").execute(
                 arguments: [Int64(bitPattern: queue.id)])
         }
@@ -83,8 +83,8 @@ extension Engine {
             bytes.append(UInt8(truncatingIfNeeded: identifier))
             bytes.append(UInt8(truncatingIfNeeded: identifier >> 8))
         }
-        try db.cachedStatement(sql: "INSERT OR REPLACE INTO received (queue, identifiers) VALUES (?, ?)").execute(
-            arguments: [Int64(bitPattern: queue.id), bytes])
+        try db.cachedStatement(sql: "INSERT OR REPLACE INTO received (queue, identifiers, shares) VALUES (?, ?, ?)")
+            .execute(arguments: [Int64(bitPattern: queue.id), bytes, ShareForm.encode(queue.keptShares)])
     }
 
     /// The claims of a segment whose queue is void; its row is the only place that knows them.
@@ -118,7 +118,7 @@ extension Engine {
             if segment.isDead || id == 0 { continue }
             if segment.count >= index.segmentClosesAt { segment.isClosed = true }
         }
-        for queue in flushed.received { queue.hasReceivedRow = !queue.received.isEmpty }
+        for queue in flushed.received { queue.hasReceivedRow = !queue.hasNoIdentifiers }
         walBytes += flushed.bytes + flushed.parts * settings.pageBytes
         if let sequence = flushed.trimmedTo {
             trimmedTo = sequence

@@ -85,13 +85,16 @@ extension Engine {
                 throw corrupt("segment \(described.id) of a queue overlaps another")
             }
         }
-        let received = try Row.fetchCursor(db, sql: "SELECT queue, identifiers FROM received")
+        let received = try Row.fetchCursor(db, sql: "SELECT queue, identifiers, shares FROM received")
         while let row = try received.next() {
             let bytes: Data = row[1]
             let identifiers = stride(from: 0, to: bytes.count - 1, by: 2).map {
                 UInt16(bytes[bytes.startIndex + $0]) | UInt16(bytes[bytes.startIndex + $0 + 1]) << 8
             }
-            index.takeReceived(identifiers, queue: UInt64(bitPattern: row[0] as Int64))
+            guard let shares = ShareForm.decode(row[2] as Data?) else {
+                throw corrupt("the QoS 2 identifiers of queue \(row[0] as Int64) cannot be read")
+            }
+            index.takeReceived(identifiers, shares, queue: UInt64(bitPattern: row[0] as Int64))
         }
     }
 

@@ -97,6 +97,7 @@ extension Engine {
         var restored = RestoredSession(record: record)
         guard let queue = index.queues[record.queue.value] else { return restored }
         restored.received = queue.received
+        restored.shares = queue.keptShares
         restored.waiting = queue.live
         restored.waitingBytes = queue.liveBytes
         for segment in queue.segments where segment.inflight > 0 {

@@ -25,7 +25,11 @@ enum Schema {
             // `topic_key`: the secret of the topics' hashes, drawn here and never changed.
             "CREATE TABLE properties (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
             "INSERT INTO properties VALUES ('topic_key', randomblob(16))",
-        ]
+        ],
+        [
+            // Shares of QoS 2 messages whose identifiers are not kept yet, as `ShareForm` writes them; NULL = none.
+            "ALTER TABLE received ADD COLUMN shares BLOB"
+        ],
     ]
 
     /// Whether a file that is only looked at is a store of the newest layout.

@@ -54,6 +54,8 @@ struct StoreFiller {
         batch.changes.append(.received(queue, identifier: identifier))
     }
 
+    mutating func add(_ share: KeptShare, _ queue: QueueID) { batch.changes.append(.share(queue, share)) }
+
     mutating func removeRetained(_ topic: [UInt8]) {
         batch.retainedRemoved.append(RetainedRemoval(topic: topic, after: batch.messageCount))
     }

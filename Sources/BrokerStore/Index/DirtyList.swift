@@ -68,7 +68,7 @@ struct DirtyList {
     static func isVoid(_ part: Part) -> Bool {
         switch part {
         case .segment(let segment): segment.isDead && segment.id == 0
-        case .received(let queue): !queue.hasReceivedRow && (queue.isDropped || queue.received.isEmpty)
+        case .received(let queue): !queue.hasReceivedRow && (queue.isDropped || queue.hasNoIdentifiers)
         }
     }
 }

@@ -5,6 +5,8 @@ final class Queue {
     var segments: ContiguousArray<Segment> = []
     /// QoS 2 identifiers received and not released, oldest first.
     var received: [UInt16] = []
+    /// Shares of QoS 2 messages, which are kept before their identifiers, by these.
+    var shares: [UInt16: Set<UInt64>] = [:]
     /// Its identifiers are in a row.
     var hasReceivedRow = false
     /// Its identifiers are in the list of what is to be written.
@@ -17,7 +19,9 @@ final class Queue {
 
     init(id: UInt64) { self.id = id }
 
-    var isEmpty: Bool { live == 0 && received.isEmpty }
+    var isEmpty: Bool { live == 0 && hasNoIdentifiers }
+    /// Nothing of it belongs into the table of received identifiers.
+    var hasNoIdentifiers: Bool { received.isEmpty && shares.isEmpty }
 
     /// The last position that was ever appended, as far as is still known.
     var last: UInt64 { segments.last?.last ?? 0 }

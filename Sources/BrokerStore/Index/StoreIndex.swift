@@ -1,3 +1,5 @@
+import BrokerCore
+
 /// What the engine knows of a store without reading it: queues as segments, rows with their claims, where each topic's
 /// retained message stands. Changed by redo records only, after they are durable or when they are read at the start;
 /// knows no file. What it has to have written is in `dirty`. See Docs/decisions/0011-the-store.md.
@@ -76,6 +78,7 @@ struct StoreIndex {
             case .pubrec(let queue, let position): change(queue, position) { $0.markPubrec(position) }
             case .received(let queue, let identifier): receive(queue, identifier)
             case .released(let queue, let identifier): release(queue, identifier)
+            case .share(let queue, let share): keep(share, queue)
             case .dropped(let queue): drop(queue)
             case .retained(let message, let topic):
                 guard message >= 0, message < lengths.count else { return false }
@@ -203,9 +206,16 @@ struct StoreIndex {
     }
 
     private mutating func release(_ id: UInt64, _ identifier: UInt16) {
-        guard let queue = queue(id), let at = queue.received.firstIndex(of: identifier) else { return }
-        queue.received.remove(at: at)
-        markReceived(queue)
+        guard let queue = queue(id) else { return }
+        let shares = queue.shares.removeValue(forKey: identifier)
+        let at = queue.received.firstIndex(of: identifier)
+        if let at { queue.received.remove(at: at) }
+        if shares != nil || at != nil { markReceived(queue) }
+    }
+
+    private mutating func keep(_ share: KeptShare, _ id: UInt64) {
+        let queue = queueMade(id)
+        if queue.shares[share.identifier, default: []].insert(share.part).inserted { markReceived(queue) }
     }
 
     private mutating func markReceived(_ queue: Queue) {
@@ -223,6 +233,7 @@ struct StoreIndex {
         queue.live = 0
         queue.liveBytes = 0
         queue.received = []
+        queue.shares = [:]
         queue.isDropped = true
         if queue.hasReceivedRow { markReceived(queue) }
         queues.remove(id)
@@ -303,9 +314,10 @@ struct StoreIndex {
         }
     }
 
-    mutating func takeReceived(_ identifiers: [UInt16], queue id: UInt64) {
+    mutating func takeReceived(_ identifiers: [UInt16], _ shares: [KeptShare], queue id: UInt64) {
         let queue = queueMade(id)
         queue.received = identifiers
+        for share in shares { queue.shares[share.identifier, default: []].insert(share.part) }
         queue.hasReceivedRow = true
     }
 

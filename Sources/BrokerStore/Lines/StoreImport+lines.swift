@@ -79,6 +79,7 @@ private struct LineTaker {
         queues[name] = session.record.queue
         try filler.put(session.record)
         for identifier in session.received { filler.addReceived(identifier, session.record.queue) }
+        for share in session.shares { filler.add(share, session.record.queue) }
         summary.sessions += 1
         summary.subscriptions += session.record.subscriptions.count
     }

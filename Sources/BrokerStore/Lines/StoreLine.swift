@@ -38,6 +38,14 @@ enum StoreLine {
         if !restored.received.isEmpty {
             line.add("received", list: restored.received) { $0.element($1) }
         }
+        if !restored.shares.isEmpty {
+            line.add("shares", list: restored.shares) { line, share in
+                line.addObject { line in
+                    line.add("identifier", share.identifier)
+                    line.add("part", share.part)
+                }
+            }
+        }
         return line.end()
     }
 

@@ -20,7 +20,15 @@ enum StoreLineReader {
             record.will = try Self.will(will)
             record.willDueAt = try will.optionalNumber("dueAt", Int64.self)
         }
-        return RestoredSession(record: record, received: try fields.numbers("received", UInt16.self))
+        var session = RestoredSession(record: record, received: try fields.numbers("received", UInt16.self))
+        for value in try fields.list("shares") {
+            let share = try JSONFields(value)
+            session.shares.append(
+                KeptShare(
+                    identifier: try share.number("identifier", UInt16.self), part: try share.number("part", UInt64.self)
+                ))
+        }
+        return session
     }
 
     private static func expiry(_ fields: JSONFields) throws(Failure) -> UInt32 {

@@ -1,3 +1,5 @@
+import BrokerCore
+
 /// Reads a redo record step by step. The form: layout (1 byte), checksum of the rest (8), number of messages and the
 /// length of each, then steps until the end. A record that is not that yields nil early and `isDamaged`.
 struct RedoReader {
@@ -85,6 +87,8 @@ struct RedoReader {
             return .pubrec(queue: queue, position: position)
         case RedoCode.received: return .received(queue: queue, identifier: source.fixed())
         case RedoCode.released: return .released(queue: queue, identifier: source.fixed())
+        case RedoCode.share:
+            return .share(queue: queue, KeptShare(identifier: source.fixed(), part: source.fixed()))
         case RedoCode.dropped: return .dropped(queue: queue)
         case RedoCode.retained:
             let message = Int(truncatingIfNeeded: source.varint() & 0x7FFF_FFFF)

@@ -1,3 +1,5 @@
+import BrokerCore
+
 /// One step of a redo record. A record says what one group did to the index, so that it can be done again after a crash;
 /// the engine itself learns what a group did from the same bytes, so that there is one way only.
 enum RedoStep {
@@ -9,6 +11,7 @@ enum RedoStep {
     case pubrec(queue: UInt64, position: UInt64)
     case received(queue: UInt64, identifier: UInt16)
     case released(queue: UInt64, identifier: UInt16)
+    case share(queue: UInt64, KeptShare)
     case dropped(queue: UInt64)
     /// A message of the group is its topic's from now on.
     case retained(message: Int, TopicHash)
@@ -41,6 +44,7 @@ enum RedoCode {
     static let retained: UInt8 = 8
     static let retainedRemoved: UInt8 = 9
     static let retainedExpired: UInt8 = 10
+    static let share: UInt8 = 11
 
     static let entry: UInt8 = 0x80
     static let entryQoSMask: UInt8 = 0x03

@@ -129,6 +129,11 @@ struct RedoWriter: ~Copyable {
             select(queue.value)
             steps.append(RedoCode.released)
             steps.append(fixed: identifier)
+        case .share(let queue, let share):
+            select(queue.value)
+            steps.append(RedoCode.share)
+            steps.append(fixed: share.identifier)
+            steps.append(fixed: share.part)
         case .dropped(let queue):
             select(queue.value)
             steps.append(RedoCode.dropped)

@@ -88,6 +88,7 @@ struct ModelTests {
         try #require(byName.map(\.record) == expected.sessions.map(\.record), "seed \(seed): \(store.failures)")
         for (found, wanted) in zip(byName, expected.sessions) {
             try #require(found.received == wanted.received, "seed \(seed): \(store.failures)")
+            try #require(Set(found.shares) == Set(wanted.shares), "seed \(seed): \(store.failures)")
             try #require(found.waiting == wanted.waiting, "seed \(seed): \(store.failures)")
             let flights = wanted.inflight.sorted { $0.record.position < $1.record.position }
             try #require(found.inflight.map(\.record) == flights.map(\.record), "seed \(seed): \(store.failures)")

@@ -104,7 +104,9 @@ struct RandomTraffic {
         let open = waiting[queue] ?? []
         // Mostly the oldest, sometimes one of many.
         let at = open.isEmpty ? 0 : random.chance(80) ? 0 : random.below(open.count)
-        switch random.below(10) {
+        switch random.below(11) {
+        case 10:
+            batch.changes.append(.share(queue, KeptShare(identifier: identifier, part: UInt64(random.below(3)))))
         case 0 where !(received[queue] ?? []).contains(identifier):
             received[queue, default: []].append(identifier)
             batch.changes.append(.received(queue, identifier: identifier))

@@ -120,7 +120,7 @@ extension ModelStore.Content {
         case .pubrec(let queue, let position):
             guard let at = queues[queue]?.firstIndex(where: { $0.position == position.value }) else { return }
             queues[queue]?[at].isReleased = true
-        case .released, .acknowledged, .dropped: break
+        case .released, .share, .acknowledged, .dropped: break
         }
     }
 }

@@ -132,8 +132,7 @@ struct CrashRun {
         }
         for index in subscribers.indices.shuffled(using: &chance) {
             let (publishers, name) = (publishers, subscribers[index].name)
-            let (isShared, hasSeveralLoops) = (hearings[name] == nil, plan.eventLoops.contains { $0 > 1 })
-            let isKilled = plan.end == .killed
+            let isShared = hearings[name] == nil
             let did = subscribers[index].step(broker, draining: draining, &chance, &findings) { packet in
                 guard let stream = Stream(packet.topicText) else { return "unexpected \(packet)" }
                 if packet.payload.isEmpty { return nil }  // a deletion
@@ -143,15 +142,8 @@ struct CrashRun {
                 if packet.payloadText != "\(number) of \(stream)" { return "damaged payload in \(packet)" }
                 let wasResent = publishers[stream.publisher].resent.contains(CrashPublisher.key(stream, number))
                 let mayRepeat = packet.dup || wasResent
-                // Several loops keep a message and its QoS 2 identifier in two commits: a crash between them is an open point
-                // (Docs/open-points.md). An orderly end has no such excuse, nor has anything else.
-                let isOpenPoint = wasResent && hasSeveralLoops && isKilled
-                if isShared {
-                    return shared.hear(
-                        stream, number, by: name, qos: packet.qos, mayRepeat: mayRepeat, isOpenPoint: isOpenPoint)
-                }
-                return hearings[name]?.hear(
-                    stream, number, qos: packet.qos, mayRepeat: mayRepeat, isOpenPoint: isOpenPoint)
+                if isShared { return shared.hear(stream, number, by: name, qos: packet.qos, mayRepeat: mayRepeat) }
+                return hearings[name]?.hear(stream, number, qos: packet.qos, mayRepeat: mayRepeat)
             }
             if did { happened = true }
         }
@@ -239,10 +231,7 @@ struct CrashRun {
         let sent = publishers.reduce(0) { $0 + $1.sent.values.reduce(0, +) }
         let resent = publishers.reduce(0) { $0 + $1.resent.count }
         let repeats = hearings.values.reduce(shared.repeats) { $0 + $1.repeats }
-        let doubled = hearings.values.reduce(shared.doubled) { $0 + $1.doubled }
-        told =
-            "\(plan.rounds) rounds, \(sent) messages, \(resent) sent again, \(repeats) repeats at QoS 1"
-            + (doubled > 0 ? ", \(doubled) at QoS 2 (open point)" : "")
+        told = "\(plan.rounds) rounds, \(sent) messages, \(resent) sent again, \(repeats) repeats at QoS 1"
     }
 }
 

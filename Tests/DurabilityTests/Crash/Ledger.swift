@@ -35,8 +35,6 @@ struct Hearing {
     private var heard: [Stream: Int] = [:]
     /// How many times a message came again.
     private(set) var repeats = 0
-    /// How many QoS 2 messages came twice where that is an open point.
-    private(set) var doubled = 0
     /// QoS that the subscription grants: what is delivered has the lower of this and the stream's.
     let grantedQoS: UInt8
 
@@ -46,10 +44,8 @@ struct Hearing {
     func last(_ stream: Stream) -> Int { heard[stream] ?? 0 }
 
     /// A message was given to the application. `mayRepeat`: the packet was marked DUP, or its publisher has sent it more
-    /// than once. `isOpenPoint`: a QoS 2 message may come twice (Docs/open-points.md). Nil, or what is wrong.
-    mutating func hear(
-        _ stream: Stream, _ number: Int, qos: UInt8, mayRepeat: Bool, isOpenPoint: Bool = false
-    ) -> String? {
+    /// than once. Nil, or what is wrong.
+    mutating func hear(_ stream: Stream, _ number: Int, qos: UInt8, mayRepeat: Bool) -> String? {
         let last = last(stream)
         if qos != min(stream.qos, grantedQoS) { return "\(stream): \(number) came at QoS \(qos)" }
         if number == last + 1 {
@@ -57,10 +53,7 @@ struct Hearing {
             return nil
         }
         if number > last + 1 { return "\(stream): \(number) came after \(last): some are missing, or out of order" }
-        if qos == 2 {
-            doubled += 1
-            return isOpenPoint ? nil : "\(stream): \(number) came again at QoS 2, after \(last)"
-        }
+        if qos == 2 { return "\(stream): \(number) came again at QoS 2, after \(last)" }
         if !mayRepeat { return "\(stream): \(number) came again after \(last), without DUP and sent only once" }
         repeats += 1
         return nil
@@ -72,7 +65,6 @@ struct SharedHearing {
     private var heard: [Stream: Set<Int>] = [:]
     private var last: [Member: Int] = [:]
     private(set) var repeats = 0
-    private(set) var doubled = 0
 
     private struct Member: Hashable {
         let name: String
@@ -87,7 +79,7 @@ struct SharedHearing {
     }
 
     mutating func hear(
-        _ stream: Stream, _ number: Int, by name: String, qos: UInt8, mayRepeat: Bool, isOpenPoint: Bool = false
+        _ stream: Stream, _ number: Int, by name: String, qos: UInt8, mayRepeat: Bool
     ) -> String? {
         let member = Member(name: name, stream: stream)
         if heard[stream, default: []].insert(number).inserted {
@@ -98,10 +90,7 @@ struct SharedHearing {
             }
             return nil
         }
-        if qos == 2 {
-            doubled += 1
-            return isOpenPoint ? nil : "\(stream): \(number) came again at QoS 2, to \(name)"
-        }
+        if qos == 2 { return "\(stream): \(number) came again at QoS 2, to \(name)" }
         if !mayRepeat { return "\(stream): \(number) came again, to \(name), without DUP and sent only once" }
         repeats += 1
         return nil
