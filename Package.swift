@@ -72,6 +72,9 @@ let package = Package(
             swiftSettings: house),
         // What an operator may write.
         .target(name: "BrokerConfiguration", dependencies: ["MQTTProtocol"], swiftSettings: house),
+        // What an operator should be told about it.
+        .target(
+            name: "ConfigurationLint", dependencies: ["BrokerConfiguration", "Certificates"], swiftSettings: house),
         // Running shards on loops and sockets.
         .target(
             name: "BrokerServer",
@@ -85,7 +88,7 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "BrokerServer", "BrokerStore", "BrokerConfiguration",
+                "BrokerServer", "BrokerStore", "BrokerConfiguration", "ConfigurationLint", "Certificates",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -104,6 +107,10 @@ let package = Package(
         // Every key and every rule of mosquitto.conf, and the guide that lists them.
         .testTarget(
             name: "BrokerConfigurationTests", dependencies: ["BrokerConfiguration", "MQTTProtocol"],
+            swiftSettings: house),
+        // What is advised about a configuration.
+        .testTarget(
+            name: "ConfigurationLintTests", dependencies: ["ConfigurationLint", "BrokerConfiguration", "Certificates"],
             swiftSettings: house),
         // The standards' demands, one test each, over a real socket.
         .testTarget(name: "ConformanceTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),

@@ -12,6 +12,9 @@ import NIOPosix
 package final class Broker: Sendable {
     let configuration: BrokerConfiguration
     let log: LogWriter
+    /// `nil` where there are none to give up.
+    private let privileges: Privileges?
+    private let service = ServiceNotification()
     let store: Store?
     /// What decides whose session a client's is.
     let homeKey: UInt64
@@ -30,7 +33,10 @@ package final class Broker: Sendable {
     package init(_ configuration: BrokerConfiguration, _ secrets: StartSecrets = StartSecrets()) throws {
         self.configuration = configuration
         self.secrets = secrets
+        let privileges = try Privileges(user: configuration.user)
+        self.privileges = privileges
         log = try LogWriter(configuration.log)
+        if let privileges { log.give(to: privileges) }
         keyLog = try secrets.tlsKeyLog.map { try KeyLog(path: $0) }
         let snapshots = try Broker.makeSnapshots(configuration, secrets, keyLog)
         let count = configuration.eventLoopCount ?? System.coreCount
@@ -49,7 +55,8 @@ package final class Broker: Sendable {
         let census = Census()
         let eventLoops = Array(group.makeIterator())
         let mailboxes = eventLoops.map { Mailbox(eventLoop: $0) }
-        let store = try Broker.openStore(configuration, mailboxes, log)
+        let openStore = { try Broker.openStore(configuration, mailboxes, log) }
+        let store = try privileges.map { try $0.lowered(openStore) } ?? openStore()
         self.store = store
         let homeKey = store?.homeKey ?? UInt64.random(in: .min ... .max)
         self.homeKey = homeKey
@@ -74,7 +81,10 @@ package final class Broker: Sendable {
     package func start(source: String?, warnings: [Diagnostic]) throws {
         _ = OpenFiles.raiseLimit()
         signal(SIGPIPE, SIG_IGN)
-        log.write(.information, "martlet version \(Martlet.version) starting")
+        log.write(
+            .information,
+            "martlet version \(Martlet.version) starting with \(configuration.summary(source: source.map(Broker.absolute)))"
+        )
         log.write(
             .information, source.map { "Config loaded from \($0)." } ?? "Using default config.")
         for warning in warnings { log.write(.warning, "Warning: \(warning)") }
@@ -88,13 +98,17 @@ package final class Broker: Sendable {
         warnAboutTransport()
         for listener in listeners { try open(listener) }
         if let path = configuration.pidFile { try writePid(path) }
+        try dropPrivileges()
         startSys()
         log.write(.information, "martlet version \(Martlet.version) running")
+        service?.ready(status: configuration.summary(source: source.map(Broker.absolute)))
+        startWatchdog()
     }
 
     /// Tells every client, waits until they have heard, and stops. Returns within ten seconds.
     package func stop() async {
         log.write(.information, "martlet version \(Martlet.version) terminating")
+        service?.stopping()
         for loop in loops {
             loop.eventLoop.execute { loop.value.shutDown() }
         }
@@ -141,11 +155,52 @@ package final class Broker: Sendable {
             }
         }
     }
+}
+
+// MARK: The process
+
+extension Broker {
+    /// For log rotation: the log file is opened anew by its name.
+    package func reopenLog() {
+        do {
+            try log.reopen()
+            log.write(.information, "Log opened anew; the configuration is read at the next start.")
+        } catch {
+            log.write(.error, "Error: \(error). Lines go on into the old file.")
+        }
+    }
+
+    private func dropPrivileges() throws {
+        guard let privileges else { return }
+        try privileges.drop()
+        log.write(.information, "Ports are open and files are read: going on as the user \(privileges.name).")
+    }
+
+    /// Tells systemd that every loop turns, twice in the time it allows. A loop that hangs is not waited for: then nothing is
+    /// told, and systemd starts the broker anew.
+    private func startWatchdog() {
+        guard let service, let allowed = service.watchdogMicroseconds, let first = loops.first else { return }
+        let loops = loops
+        let interval = TimeAmount.microseconds(Int64(max(allowed / 2, 1)))
+        first.eventLoop.scheduleRepeatedAsyncTask(initialDelay: .zero, delay: interval) { _ in
+            EventLoopFuture.whenAllSucceed(loops.map { $0.eventLoop.submit {} }, on: first.eventLoop).map { _ in
+                service.alive()
+            }
+        }
+    }
+
+    /// The path from the root, for who looks for the file that was really read.
+    private static func absolute(_ path: String) -> String {
+        guard let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
 
     private func writePid(_ path: String) throws {
         guard let file = fopen(path, "w") else {
             throw LogFileError(path: path, reason: String(cString: strerror(errno)))
         }
+        if let privileges { privileges.give(fileno(file)) }
         fputs("\(getpid())\n", file)
         fclose(file)
     }

@@ -19,6 +19,7 @@ enum Arrows {
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
         Row(target: "BrokerStore", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["GRDB"]),
         Row(target: "BrokerConfiguration", ours: ["MQTTProtocol"], theirs: []),
+        Row(target: "ConfigurationLint", ours: ["Certificates", "BrokerConfiguration"], theirs: []),
         Row(
             target: "BrokerServer",
             ours: [
@@ -26,7 +27,8 @@ enum Arrows {
             ],
             theirs: nio),
         Row(
-            target: "martlet", ours: ["BrokerServer", "BrokerStore", "BrokerConfiguration"],
+            target: "martlet",
+            ours: ["BrokerServer", "BrokerStore", "BrokerConfiguration", "ConfigurationLint", "Certificates"],
             theirs: ["ArgumentParser", "UnixSignals"]),
         Row(target: "store-benchmark", ours: ["MQTTProtocol", "BrokerCore", "BrokerStore"], theirs: []),
     ]
