@@ -97,7 +97,7 @@ package final class Broker: Sendable {
         if let store { try restore(from: store) }
         warnAboutTransport()
         for listener in listeners { try open(listener) }
-        if let path = configuration.pidFile { try writePid(path) }
+        if let path = configuration.pidFile { writePid(path) }
         try dropPrivileges()
         startSys()
         log.write(.information, "martlet version \(Martlet.version) running")
@@ -196,9 +196,12 @@ extension Broker {
         return String(cString: resolved)
     }
 
-    private func writePid(_ path: String) throws {
+    /// Nobody is served worse for want of this file, so its absence stops nothing: a folder below /run is often made by
+    /// whoever starts a service, and not there at another start.
+    private func writePid(_ path: String) {
         guard let file = fopen(path, "w") else {
-            throw LogFileError(path: path, reason: String(cString: strerror(errno)))
+            let reason = String(cString: strerror(errno))
+            return log.write(.warning, "Warning: pid_file \(path) cannot be written: \(reason).")
         }
         if let privileges { privileges.give(fileno(file)) }
         fputs("\(getpid())\n", file)

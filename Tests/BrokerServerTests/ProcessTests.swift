@@ -84,6 +84,21 @@ struct ProcessTests {
         #expect(!said.contains("martlet.service"), "\(said)")
     }
 
+    // MARK: pid_file
+
+    @Test("A pid_file that cannot be written is warned about and stops nothing")
+    func pidFile() throws {
+        let other = try #require(Loopback.freePort())
+        let without = try Program(
+            ["broker", "-c", "{directory}/broker.conf"],
+            files: ["broker.conf": conf("pid_file {directory}/no/such.pid\n", port: other)])
+        #expect(without.answers(port: other))
+        #expect(
+            Deadline(milliseconds: patienceMilliseconds).wait {
+                without.standardError.contains("/no/such.pid cannot be written: No such file or directory.")
+            })
+    }
+
     // MARK: The log file
 
     @Test("SIGHUP opens the log file anew, for log rotation")
