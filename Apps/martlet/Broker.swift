@@ -1,4 +1,5 @@
 import ArgumentParser
+import BrokerAccess
 import BrokerConfiguration
 import BrokerServer
 import Glibc
@@ -53,6 +54,11 @@ struct BrokerCommand: AsyncParsableCommand {
             let problems = Broker.transportProblems(configuration, secrets)
             for problem in problems { Self.complain("Error: \(problem)") }
             if !problems.isEmpty { throw ExitCode(3) }
+            do throws(AccessFileError) {
+                for remark in try Broker.loadAccess(configuration).remarks { Self.complain("warning: \(remark)") }
+            } catch {
+                throw Self.wrong(error)
+            }
             return
         }
         // Before anybody can connect: whoever sees us listen may stop us.
@@ -64,6 +70,8 @@ struct BrokerCommand: AsyncParsableCommand {
         } catch let error as TransportProblems {
             for problem in error.problems { Self.complain("Error: \(problem)") }
             throw ExitCode(3)
+        } catch let error as AccessFileError {
+            throw Self.wrong(error)
         } catch {
             Self.complain("Error: \(error)")
             throw ExitCode(1)
@@ -112,6 +120,12 @@ struct BrokerCommand: AsyncParsableCommand {
             for problem in error.problems { Self.complain("Error: \(problem)") }
             throw ExitCode(3)
         }
+    }
+
+    /// A password, ACL or PSK file that cannot be used is a mistake in the configuration.
+    private static func wrong(_ error: AccessFileError) -> ExitCode {
+        complain("Error: \(error)")
+        return ExitCode(3)
     }
 
     private static func complain(_ text: String) {

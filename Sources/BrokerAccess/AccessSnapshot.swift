@@ -49,11 +49,14 @@ package struct AccessSnapshot: Sendable {
                 continue
             }
             if let path = listener.passwordFile {
-                let isNew = passwordFiles[path] == nil
-                let file = try passwordFiles[path] ?? PasswordFile.load(path)
-                passwordFiles[path] = file
-                if isNew { remarks += file.remarks }
-                passwords.append(.file(file))
+                if let known = passwordFiles[path] {
+                    passwords.append(.file(known))
+                } else {
+                    let file = try PasswordFile.load(path)
+                    passwordFiles[path] = file
+                    remarks += file.remarks
+                    passwords.append(.file(file))
+                }
             } else {
                 passwords.append(.unchecked)
             }

@@ -1,3 +1,4 @@
+import BrokerAccess
 package import BrokerConfiguration
 import BrokerCore
 import BrokerStore
@@ -24,6 +25,9 @@ package final class Broker: Sendable {
     let listeners: [Listener]
     let secrets: StartSecrets
     let keyLog: KeyLog?
+    /// As it was at the start.
+    private let access: AccessSnapshot
+    private let doorkeeper: Doorkeeper
 
     /// How long clients get to take their last packet when the broker stops.
     private static let stopGrace = TimeAmount.seconds(2)
@@ -50,7 +54,11 @@ package final class Broker: Sendable {
             Listener(index: $0.offset, $0.element, configuration, tls: snapshots[$0.offset])
         }
         let settings = ShardSettings(configuration)
-        let listenerSettings = configuration.listeners.map { ListenerSettings($0) }
+        let listenerSettings = configuration.listeners.map { ListenerSettings($0, configuration) }
+        let access = try Broker.loadAccess(configuration)
+        self.access = access
+        let doorkeeper = Doorkeeper(threads: Doorkeeper.threads(beside: count))
+        self.doorkeeper = doorkeeper
         let log = log
         let census = Census()
         let eventLoops = Array(group.makeIterator())
@@ -65,10 +73,10 @@ package final class Broker: Sendable {
             return try eventLoop.submit {
                 let shard = Shard(
                     index: index, count: mailboxes.count, homeKey: homeKey, census: census, settings: settings,
-                    listeners: listenerSettings, seed: seed)
+                    listeners: listenerSettings, policy: access.policy, seed: seed)
                 let loop = ShardLoop(
                     eventLoop: eventLoop, shard: shard, mailboxes: mailboxes, homeKey: homeKey, clock: clock, log: log,
-                    storage: LoopStorage(store))
+                    storage: LoopStorage(store), access: access, doorkeeper: doorkeeper)
                 return NIOLoopBound(loop, eventLoop: eventLoop)
             }.wait()
         }
@@ -88,6 +96,7 @@ package final class Broker: Sendable {
         log.write(
             .information, source.map { "Config loaded from \($0)." } ?? "Using default config.")
         for warning in warnings { log.write(.warning, "Warning: \(warning)") }
+        for remark in access.remarks { log.write(.warning, "Warning: \(remark)") }
         if configuration.isLocalOnly {
             log.write(
                 .information,
@@ -122,6 +131,7 @@ package final class Broker: Sendable {
             if connections == 0 { break }
             try? await Task.sleep(for: .milliseconds(20))
         }
+        doorkeeper.close()
         closeStore()
         try? await group.shutdownGracefully()
         for listener in listeners { listener.removeSocketFile() }

@@ -17,6 +17,7 @@ enum Arrows {
             target: "MQTTTransport", ours: ["Certificates"],
             theirs: ["NIOCore", "NIOConcurrencyHelpers", "NIOTLS", "NIOSSL", "Crypto"]),
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
+        Row(target: "BrokerAccess", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["CArgon2", "DequeModule"] + crypto),
         Row(target: "BrokerStore", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["GRDB"]),
         Row(target: "BrokerConfiguration", ours: ["MQTTProtocol"], theirs: []),
         Row(target: "ConfigurationLint", ours: ["Certificates", "BrokerConfiguration"], theirs: []),
@@ -24,11 +25,14 @@ enum Arrows {
             target: "BrokerServer",
             ours: [
                 "MQTTProtocol", "MQTTDelivery", "MQTTTransport", "BrokerCore", "BrokerConfiguration", "BrokerStore",
+                "BrokerAccess",
             ],
             theirs: nio),
         Row(
             target: "martlet",
-            ours: ["BrokerServer", "BrokerStore", "BrokerConfiguration", "ConfigurationLint", "Certificates"],
+            ours: [
+                "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess", "ConfigurationLint", "Certificates",
+            ],
             theirs: ["ArgumentParser", "UnixSignals"]),
         Row(target: "store-benchmark", ours: ["MQTTProtocol", "BrokerCore", "BrokerStore"], theirs: []),
     ]
@@ -36,6 +40,7 @@ enum Arrows {
     private static let collections = [
         "Collections", "HeapModule", "DequeModule", "OrderedCollections", "BasicContainers",
     ]
+    private static let crypto = ["Crypto", "CryptoExtras"]
     private static let nio = ["NIOCore", "NIOPosix", "NIOConcurrencyHelpers"]
 
     /// Targets that must build where there is no Foundation, and never wait for it to load.

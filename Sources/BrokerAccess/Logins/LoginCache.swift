@@ -24,7 +24,7 @@ struct LoginCache: Sendable {
         var mac = HMAC<SHA256>(key: secret)
         // Lengths first, so that nothing runs into the next.
         for part in [userName.bytes, Array(hash.text.utf8), password, [isKnown ? 1 : 0]] {
-            withUnsafeBytes(of: UInt64(part.count).littleEndian) { mac.update(bufferPointer: $0) }
+            withUnsafeBytes(of: UInt64(part.count).littleEndian) { mac.update(data: $0) }
             mac.update(data: part)
         }
         return mac.finalize().withUnsafeBytes { bytes in

@@ -100,7 +100,7 @@ package final class LoginPool: Sendable {
 
     private func run() {
         // 0 is the calling thread on Linux. Not being allowed to be nice would be no harm.
-        _ = setpriority(PRIO_PROCESS, 0, LoginPool.niceness)
+        _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, LoginPool.niceness)
         while true {
             work.wait()
             let (login, isClosed) = state.withLock { (LoginPool.next(&$0), $0.isClosed) }

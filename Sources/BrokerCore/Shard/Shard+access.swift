@@ -29,6 +29,20 @@ extension Shard {
         for slot in 0..<UInt32(sessions.highWater) where sessions.isTaken(slot) { recheck(slot) }
     }
 
+    /// Sends away those who would not be let in now. `isGone` is asked about names that were given with a password.
+    package mutating func dismiss(at now: Int64, where isGone: (_ listener: Int, _ userName: MQTTString) -> Bool) {
+        self.now = now
+        for slot in 0..<UInt32(connections.highWater) where connections.isTaken(slot) {
+            let connection = connections.pointer(slot)
+            guard connection.pointee.phase == .open else { continue }
+            let listener = listeners[connection.pointee.listener]
+            guard !listener.takesUserNameFromIdentity else { continue }
+            let userName = sessions.pointer(connection.pointee.session).pointee.userName
+            let mayStay = userName.map { !isGone(connection.pointee.listener, $0) } ?? listener.allowsAnonymous
+            if !mayStay { disconnect(id(of: slot), .notAuthorized, .refused(.notAuthorized), at: now) }
+        }
+    }
+
     /// What waits for this session is asked about once more before it goes out.
     mutating func recheck(_ slot: UInt32) {
         let session = sessions.pointer(slot)
