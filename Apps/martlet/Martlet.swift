@@ -10,6 +10,12 @@ struct Martlet: AsyncParsableCommand {
             With your mosquitto.conf:            martlet broker -c /etc/mosquitto/mosquitto.conf
             What becomes of each of its lines:   martlet config check FILE
             What the broker keeps on disk:       martlet store --help
+            Users and their passwords:           martlet passwd --help
             """,
-        subcommands: [BrokerCommand.self, ConfigCommand.self, StoreCommand.self])
+        subcommands: [BrokerCommand.self, ConfigCommand.self, StoreCommand.self, PasswordCommand.self])
+
+    static func main() async {
+        if ProgramName.called == PasswordCommand.mosquittoName { ProgramName.run(PasswordCommand.self) }
+        await main(nil)
+    }
 }

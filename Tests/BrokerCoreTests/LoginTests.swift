@@ -42,7 +42,7 @@ struct LoginTests {
         let harness = ShardHarness(listeners: Self.guarded())
         let client = harness.connect(Self.connect("a", user: "u"))
         #expect(client.isPaused)
-        harness.send(.pingreq, on: client)
+        harness.send(.pingreq(Pingreq()), on: client)
         harness.advance(by: 60_000)  // longer than CONNECT may take: the waiting is ours
         #expect(client.packets.isEmpty && !client.isClosed)
         #expect(harness.logins.map(\.userName) == ["u"])
