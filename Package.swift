@@ -72,7 +72,7 @@ let package = Package(
             swiftSettings: house),
         // Debian's libargon2-dev: the reference implementation of Argon2.
         .systemLibrary(name: "CArgon2", path: "Sources/CArgon2", providers: [.apt(["libargon2-dev"])]),
-        // Who may do what, and why: password, ACL and PSK files.
+        // Who may do what, and why: password and ACL files.
         .target(
             name: "BrokerAccess",
             dependencies: [
@@ -152,7 +152,7 @@ let package = Package(
         .testTarget(
             name: "MQTTTransportTests",
             dependencies: ["MQTTTransport", .product(name: "NIOCore", package: "swift-nio")], swiftSettings: house),
-        // Password, ACL and PSK files, beside mosquitto; logins in a storm.
+        // Password and ACL files, beside mosquitto; logins in a storm.
         .testTarget(
             name: "BrokerAccessTests",
             dependencies: [

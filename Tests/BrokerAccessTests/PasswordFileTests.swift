@@ -1,6 +1,5 @@
 import Glibc
 import MQTTProtocol
-import MQTTTestKit
 import Testing
 
 @testable import BrokerAccess
@@ -37,7 +36,9 @@ struct PasswordFileTests {
     @Test("Any bytes end in a file or an error")
     func noise() {
         var random = SplitMix(seed: 2)
-        let pieces = ["alice", ":", "$7$", "$6$", "\n", "#", " ", "\0", "é", Self.hash, "\u{FF}", "$argon2id$v=19$m=64,"]
+        let pieces = [
+            "alice", ":", "$7$", "$6$", "\n", "#", " ", "\0", "é", Self.hash, "\u{FF}", "$argon2id$v=19$m=64,",
+        ]
         for _ in 0..<3_000 {
             var bytes: [UInt8] = []
             for _ in 0..<random.below(12) {
@@ -51,19 +52,16 @@ struct PasswordFileTests {
 
     @Test("Others may read it: a warning. A link: refused, unless the environment says otherwise")
     func onDisk() throws {
-        let folder = try Scratch.makeDirectory()
-        defer { try? Scratch.remove(folder) }
-        let path = "\(folder)/pw"
-        try Scratch.write("a:\(Self.hash)\n", to: path)
-        chmod(path, 0o600)
+        let folder = try Folder()
+        let path = try folder.write("a:\(Self.hash)\n", to: "pw")
         #expect(try PasswordFile.load(path).remarks.isEmpty)
         chmod(path, 0o644)
         #expect(try PasswordFile.load(path).remarks.count == 1)
-        symlink(path, "\(folder)/link")
-        let error = #expect(throws: AccessFileError.self) { try PasswordFile.load("\(folder)/link") }
+        symlink(path, "\(folder.path)/link")
+        let error = #expect(throws: AccessFileError.self) { try PasswordFile.load("\(folder.path)/link") }
         #expect(error?.reason.contains("symbolic link") == true)
-        #expect(throws: AccessFileError.self) { try PasswordFile.load(folder) }
-        #expect(throws: AccessFileError.self) { try PasswordFile.load("\(folder)/none") }
+        #expect(throws: AccessFileError.self) { try PasswordFile.load(folder.path) }
+        #expect(throws: AccessFileError.self) { try PasswordFile.load("\(folder.path)/none") }
     }
 
     // MARK: Changing one
@@ -100,9 +98,8 @@ struct PasswordFileTests {
 
     @Test("A new file is 0600; one that was there keeps its rights, but not those of others")
     func writing() throws {
-        let folder = try Scratch.makeDirectory()
-        defer { try? Scratch.remove(folder) }
-        let path = "\(folder)/pw"
+        let folder = try Folder()
+        let path = "\(folder.path)/pw"
         var editor = PasswordFileEditor()
         _ = editor.set("a", try #require(PasswordHash(Self.hash)))
         try editor.write(to: path)
@@ -116,6 +113,6 @@ struct PasswordFileTests {
         try editor.write(to: path)
         #expect(rights() == 0o640)
         #expect(try PasswordFile.load(path).hashes.count == 1)
-        #expect(throws: AccessFileError.self) { try editor.write(to: folder) }
+        #expect(throws: AccessFileError.self) { try editor.write(to: folder.path) }
     }
 }

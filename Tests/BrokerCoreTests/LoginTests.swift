@@ -196,7 +196,8 @@ struct LoginTests {
         for (identity, settings, name) in [
             (nil, ListenerSettings(), "a"), (nil, listener, "someone else"),
             (
-                "CN", {
+                "CN",
+                {
                     listener.takesUserNameFromIdentity = true
                     return listener
                 }(), "CN"

@@ -129,7 +129,8 @@ struct RightsTests {
         let filters: [MQTTString] = ["open/#", "closed/#", "$share/g/closed/+"]
         harness.send(
             .subscribe(
-                Subscribe(packetIdentifier: 1, subscriptions: filters.map { Subscription(filter: $0, qos: .atLeastOnce) })),
+                Subscribe(
+                    packetIdentifier: 1, subscriptions: filters.map { Subscription(filter: $0, qos: .atLeastOnce) })),
             on: client)
         harness.run()
         guard case .suback(let suback) = client.takePackets().first else { return #expect(Bool(false), "SUBACK") }
@@ -156,11 +157,13 @@ struct RightsTests {
         harness.run()
         harness.replaceAccess(policy: Self.byTopic)
         let back = harness.connect(
-            Connect(version: .v5, cleanStart: false, clientIdentifier: "away", properties: {
-                var properties = Connect.Properties()
-                properties.sessionExpiryIntervalSeconds = 1000
-                return properties
-            }()))
+            Connect(
+                version: .v5, cleanStart: false, clientIdentifier: "away",
+                properties: {
+                    var properties = Connect.Properties()
+                    properties.sessionExpiryIntervalSeconds = 1000
+                    return properties
+                }()))
         harness.run()
         #expect(back.takePayloads() == [1, 3])
         harness.publish(writer, "ok", [4], qos: .atLeastOnce, identifier: 9)
@@ -195,7 +198,8 @@ struct RightsTests {
 
     @Test("A shared subscription passes over members who may not read the topic, wherever they are")
     func shared() {
-        let policy = TestPolicy { user, action, topic in action != .receive || user != "low" || !topic.hasPrefix("high") }
+        let policy = TestPolicy { user, action, topic in action != .receive || user != "low" || !topic.hasPrefix("high")
+        }
         let linked = LinkedShards(3)
         for shard in 0..<3 { linked[shard].replaceAccess(policy: policy) }
         let low = linked[0].connect(Connect(version: .v5, clientIdentifier: "low", userName: "low"))
@@ -270,7 +274,9 @@ struct RightsTests {
         #expect(whole.takePublishes().last?.topic == "site/gone")
     }
 
-    @Test("Both roads agree: whatever is asked and remembered, everyone gets what the policy says", arguments: 1...4 as ClosedRange<UInt64>)
+    @Test(
+        "Both roads agree: whatever is asked and remembered, everyone gets what the policy says",
+        arguments: 1...4 as ClosedRange<UInt64>)
     func model(_ seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var settings = ShardSettings()

@@ -33,7 +33,8 @@ package final class ShardHarness {
     package init(
         index: Int = 0, count: Int = 1, homeKey: UInt64 = 0, census: Census = Census(),
         settings: ShardSettings = ShardSettings(), listeners: [ListenerSettings] = [ListenerSettings()],
-        policy: (any AccessPolicy)? = nil, seed: UInt64 = 1, now: Int64 = 1_700_000_000_000, disk: ModelDisk? = nil, keepsHistory: Bool = true
+        policy: (any AccessPolicy)? = nil, seed: UInt64 = 1, now: Int64 = 1_700_000_000_000, disk: ModelDisk? = nil,
+        keepsHistory: Bool = true
     ) {
         self.now = now
         shard = Shard(

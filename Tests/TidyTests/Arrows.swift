@@ -17,7 +17,8 @@ enum Arrows {
             target: "MQTTTransport", ours: ["Certificates"],
             theirs: ["NIOCore", "NIOConcurrencyHelpers", "NIOTLS", "NIOSSL", "Crypto"]),
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
-        Row(target: "BrokerAccess", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["CArgon2", "DequeModule"] + crypto),
+        Row(
+            target: "BrokerAccess", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["DequeModule"] + crypto),
         Row(target: "BrokerStore", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["GRDB"]),
         Row(target: "BrokerConfiguration", ours: ["MQTTProtocol"], theirs: []),
         Row(target: "ConfigurationLint", ours: ["Certificates", "BrokerConfiguration"], theirs: []),

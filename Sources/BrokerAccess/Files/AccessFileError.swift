@@ -1,4 +1,4 @@
-/// What is wrong with a password, ACL or PSK file, and where: nothing of such a file is used.
+/// What is wrong with a password or ACL file, and where: nothing of such a file is used.
 package struct AccessFileError: Error, Equatable, CustomStringConvertible {
     package let file: String
     /// From 1; nil where it is about the whole file.

@@ -39,7 +39,8 @@ extension PasswordHash {
         let salt = (0..<64).map { _ in UInt8.random(in: .min ... .max, using: &random) }
         var encoded = [CChar](repeating: 0, count: 512)
         let status = password.withUnsafeBytes { bytes in
-            argon2id_hash_encoded(1, argonMemory, 1, bytes.baseAddress, bytes.count, salt, salt.count, 64, &encoded, encoded.count)
+            argon2id_hash_encoded(
+                1, argonMemory, 1, bytes.baseAddress, bytes.count, salt, salt.count, 64, &encoded, encoded.count)
         }
         precondition(status == ARGON2_OK.rawValue, "argon2id needs 46 MiB of memory")
         return encoded.withUnsafeBufferPointer { String(cString: $0.baseAddress.unsafelyUnwrapped) }

@@ -74,7 +74,8 @@ package struct PasswordHash: Hashable, Sendable {
     }
 
     private static func number(_ text: some StringProtocol, max: Int) -> Int? {
-        guard !text.isEmpty, text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }), let value = Int(text),
+        guard !text.isEmpty, text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
+            let value = Int(text),
             1...max ~= value
         else { return nil }
         return value

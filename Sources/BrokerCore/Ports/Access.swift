@@ -124,7 +124,8 @@ package enum AccessRules {
     private static func isBridgeState(_ topic: UnsafeRawBufferPointer) -> Bool {
         let before = "$SYS/broker/connection/".utf8
         let after = "/state".utf8
-        guard topic.count >= before.count + after.count, topic.starts(with: before), topic.suffix(after.count).elementsEqual(after)
+        guard topic.count >= before.count + after.count, topic.starts(with: before),
+            topic.suffix(after.count).elementsEqual(after)
         else { return false }
         return !topic[before.count..<(topic.count - after.count)].contains(UInt8(ascii: "/"))
     }

@@ -83,7 +83,9 @@ extension Shard {
     func unmounted(
         _ topic: UnsafeRawBufferPointer, _ connection: UnsafeMutablePointer<Connection>
     ) -> UnsafeRawBufferPointer {
-        guard let mountPoint = connection.pointee.extras?.mountPoint, topic.starts(with: mountPoint) else { return topic }
+        guard let mountPoint = connection.pointee.extras?.mountPoint, topic.starts(with: mountPoint) else {
+            return topic
+        }
         return UnsafeRawBufferPointer(rebasing: topic[mountPoint.count...])
     }
 

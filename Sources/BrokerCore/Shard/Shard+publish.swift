@@ -107,7 +107,8 @@ extension Shard {
                 log(
                     .debug,
                     .publish(
-                        isDenied ? .denied : .received, client: client, duplicate: publish.duplicate, qos: publish.qos.rawValue,
+                        isDenied ? .denied : .received, client: client, duplicate: publish.duplicate,
+                        qos: publish.qos.rawValue,
                         retain: publish.retain, identifier: publish.packetIdentifier, topic: [UInt8](topic),
                         bytes: publish.payload.count))
             }

@@ -105,7 +105,9 @@ extension Shard {
         _ filter: MQTTString, _ connection: UnsafeMutablePointer<Connection>
     ) throws(Fault) -> MQTTString {
         let bytes = filter.bytes.withUnsafeBytes { bytes -> [UInt8] in
-            guard case .shared(_, let inner) = TopicSyntax.sharedFilter(bytes) else { return mounted(bytes, connection) }
+            guard case .shared(_, let inner) = TopicSyntax.sharedFilter(bytes) else {
+                return mounted(bytes, connection)
+            }
             return [UInt8](bytes[..<inner.lowerBound])
                 + mounted(UnsafeRawBufferPointer(rebasing: bytes[inner]), connection)
         }
