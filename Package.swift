@@ -101,7 +101,8 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess", "ConfigurationLint", "Certificates",
+                "MQTTProtocol", "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess", "ConfigurationLint",
+                "Certificates",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],

@@ -32,7 +32,8 @@ enum Arrows {
         Row(
             target: "martlet",
             ours: [
-                "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess", "ConfigurationLint", "Certificates",
+                "MQTTProtocol", "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess", "ConfigurationLint",
+                "Certificates",
             ],
             theirs: ["ArgumentParser", "UnixSignals"]),
         Row(target: "store-benchmark", ours: ["MQTTProtocol", "BrokerCore", "BrokerStore"], theirs: []),

@@ -12,7 +12,7 @@ package enum FutureKey {
                 "check_retain_source",
                 "enable_control_api",
             ]
-        ),
+        )
     ]
 
     private static let all = Set(names.flatMap(\.keys))
