@@ -70,13 +70,29 @@ let package = Package(
             name: "BrokerStore",
             dependencies: ["MQTTProtocol", "BrokerCore", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: house),
+        // Debian's libargon2-dev: the reference implementation of Argon2.
+        .systemLibrary(name: "CArgon2", path: "Sources/CArgon2", providers: [.apt(["libargon2-dev"])]),
+        // Who may do what, and why: password and ACL files.
+        .target(
+            name: "BrokerAccess",
+            dependencies: [
+                "MQTTProtocol", "BrokerCore", "CArgon2",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: house),
         // What an operator may write.
         .target(name: "BrokerConfiguration", dependencies: ["MQTTProtocol"], swiftSettings: house),
+        // What an operator should be told about it.
+        .target(
+            name: "ConfigurationLint", dependencies: ["BrokerConfiguration", "Certificates"], swiftSettings: house),
         // Running shards on loops and sockets.
         .target(
             name: "BrokerServer",
             dependencies: [
-                "MQTTProtocol", "BrokerCore", "BrokerConfiguration", "BrokerStore", "MQTTTransport",
+                "MQTTProtocol", "BrokerCore", "BrokerConfiguration", "BrokerStore", "BrokerAccess",
+                "MQTTTransport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -85,7 +101,8 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "BrokerServer", "BrokerStore", "BrokerConfiguration",
+                "MQTTProtocol", "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess", "ConfigurationLint",
+                "Certificates",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -104,6 +121,10 @@ let package = Package(
         // Every key and every rule of mosquitto.conf, and the guide that lists them.
         .testTarget(
             name: "BrokerConfigurationTests", dependencies: ["BrokerConfiguration", "MQTTProtocol"],
+            swiftSettings: house),
+        // What is advised about a configuration.
+        .testTarget(
+            name: "ConfigurationLintTests", dependencies: ["ConfigurationLint", "BrokerConfiguration", "Certificates"],
             swiftSettings: house),
         // The standards' demands, one test each, over a real socket.
         .testTarget(name: "ConformanceTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),
@@ -132,6 +153,13 @@ let package = Package(
         .testTarget(
             name: "MQTTTransportTests",
             dependencies: ["MQTTTransport", .product(name: "NIOCore", package: "swift-nio")], swiftSettings: house),
+        // Password and ACL files, beside mosquitto; logins in a storm.
+        .testTarget(
+            name: "BrokerAccessTests",
+            dependencies: [
+                "BrokerAccess", "BrokerCore", "MQTTProtocol", "MQTTTestKit", "martlet",
+            ],
+            swiftSettings: house),
         // Windows, identifiers and aliases against models of a few lines.
         .testTarget(name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol"], swiftSettings: house),
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.

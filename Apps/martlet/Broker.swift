@@ -1,4 +1,5 @@
 import ArgumentParser
+import BrokerAccess
 import BrokerConfiguration
 import BrokerServer
 import Glibc
@@ -18,6 +19,11 @@ struct BrokerCommand: AsyncParsableCommand {
 
     @Option(name: [.customShort("c"), .customLong("config-file")], help: "Read this mosquitto.conf.")
     var configFile: String?
+
+    @Flag(
+        name: .customLong("service"),
+        help: "Without -c, read /etc/martlet/martlet.conf, or where it is not there /etc/mosquitto/mosquitto.conf.")
+    var isService = false
 
     @Option(
         name: [.customShort("p"), .customLong("port")],
@@ -48,24 +54,36 @@ struct BrokerCommand: AsyncParsableCommand {
             let problems = Broker.transportProblems(configuration, secrets)
             for problem in problems { Self.complain("Error: \(problem)") }
             if !problems.isEmpty { throw ExitCode(3) }
+            do throws(AccessFileError) {
+                for remark in try Broker.loadAccess(configuration).remarks { Self.complain("warning: \(remark)") }
+            } catch {
+                throw Self.wrong(error)
+            }
             return
         }
         // Before anybody can connect: whoever sees us listen may stop us.
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1, .sighup)
         let broker: Broker
         do {
             broker = try Broker(configuration, secrets)
-            try broker.start(source: configFile, warnings: warnings)
+            try broker.start(source: file, warnings: warnings)
         } catch let error as TransportProblems {
             for problem in error.problems { Self.complain("Error: \(problem)") }
             throw ExitCode(3)
+        } catch let error as AccessFileError {
+            throw Self.wrong(error)
         } catch {
             Self.complain("Error: \(error)")
             throw ExitCode(1)
         }
         for await signal in signals {
-            guard signal == .sigusr1 else { break }
-            broker.saveStore()
+            if signal == .sigusr1 {
+                broker.saveStore()
+            } else if signal == .sighup {
+                broker.reopenLog()
+            } else {
+                break
+            }
         }
         await broker.stop()
     }
@@ -79,11 +97,20 @@ struct BrokerCommand: AsyncParsableCommand {
         return passphrases
     }
 
+    /// The file to read, if there is one.
+    private var file: String? {
+        if let configFile { return configFile }
+        guard isService else { return nil }
+        let places = ["/etc/martlet/martlet.conf", "/etc/mosquitto/mosquitto.conf"]
+        // Where neither is there, the first is asked for, and its absence is told.
+        return places.first { access($0, F_OK) == 0 } ?? places[0]
+    }
+
     private func load() throws -> (BrokerConfiguration, [Diagnostic]) {
         do throws(ConfigurationError) {
             var configuration = BrokerConfiguration.embeddedDefaults
             var warnings: [Diagnostic] = []
-            if let configFile { (configuration, warnings) = try BrokerConfiguration.load(file: configFile) }
+            if let file { (configuration, warnings) = try BrokerConfiguration.load(file: file) }
             let overrides = try CommandLineOverrides(
                 ports: ports, isVerbose: isVerbose, isQuiet: isQuiet,
                 persistenceLocation: getenv("MOSQUITTO_PERSISTENCE_LOCATION").map { String(cString: $0) })
@@ -93,6 +120,12 @@ struct BrokerCommand: AsyncParsableCommand {
             for problem in error.problems { Self.complain("Error: \(problem)") }
             throw ExitCode(3)
         }
+    }
+
+    /// A password, ACL or PSK file that cannot be used is a mistake in the configuration.
+    private static func wrong(_ error: AccessFileError) -> ExitCode {
+        complain("Error: \(error)")
+        return ExitCode(3)
     }
 
     private static func complain(_ text: String) {

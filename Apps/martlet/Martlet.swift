@@ -1,6 +1,6 @@
 import ArgumentParser
 
-@main
+/// `martlet` and its subcommands; `Program` runs it.
 struct Martlet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet",
@@ -8,8 +8,14 @@ struct Martlet: AsyncParsableCommand {
         discussion: """
             Start a broker on this machine:      martlet broker
             With your mosquitto.conf:            martlet broker -c /etc/mosquitto/mosquitto.conf
-            Only check the configuration:        martlet broker -c FILE --test-config
+            What becomes of each of its lines:   martlet config check FILE
             What the broker keeps on disk:       martlet store --help
+            Users and their passwords:           martlet passwd --help
             """,
-        subcommands: [BrokerCommand.self, StoreCommand.self])
+        subcommands: [BrokerCommand.self, ConfigCommand.self, StoreCommand.self, PasswordCommand.self])
+
+    static func main() async {
+        if ProgramName.called == PasswordCommand.mosquittoName { ProgramName.run(PasswordCommand.self) }
+        await main(nil)
+    }
 }

@@ -83,7 +83,7 @@ package struct BrokerConfiguration: Sendable, Equatable {
     package var persistence = PersistenceConfiguration()
     /// Where to write the process id. Default nowhere. mosquitto: `pid_file`.
     package var pidFile: String?
-    /// The user mosquitto would become when started as root. Read, not kept. mosquitto: `user`.
+    /// Whom the process becomes when root started it. Default `nil`: it stays who it is. mosquitto: `user`.
     package var user: String?
 
     // MARK: Martlet's own

@@ -34,10 +34,13 @@ package struct Diagnostic: Sendable, Equatable, CustomStringConvertible {
 package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
     /// At least one, at most `Limit.problemsMax`, in the order of reading.
     package let problems: [Diagnostic]
+    /// What was remarked besides.
+    package let remarks: [Diagnostic]
 
-    init(_ problems: [Diagnostic]) {
+    init(_ problems: [Diagnostic], remarks: [Diagnostic] = []) {
         precondition(!problems.isEmpty, "an error must say what is wrong")
         self.problems = problems
+        self.remarks = remarks
     }
 
     package var description: String {

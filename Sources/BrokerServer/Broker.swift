@@ -1,3 +1,4 @@
+import BrokerAccess
 package import BrokerConfiguration
 import BrokerCore
 import BrokerStore
@@ -12,6 +13,9 @@ import NIOPosix
 package final class Broker: Sendable {
     let configuration: BrokerConfiguration
     let log: LogWriter
+    /// `nil` where there are none to give up.
+    private let privileges: Privileges?
+    private let service = ServiceNotification()
     let store: Store?
     /// What decides whose session a client's is.
     let homeKey: UInt64
@@ -21,6 +25,9 @@ package final class Broker: Sendable {
     let listeners: [Listener]
     let secrets: StartSecrets
     let keyLog: KeyLog?
+    /// As it was at the start.
+    private let access: AccessSnapshot
+    private let doorkeeper: Doorkeeper
 
     /// How long clients get to take their last packet when the broker stops.
     private static let stopGrace = TimeAmount.seconds(2)
@@ -30,7 +37,10 @@ package final class Broker: Sendable {
     package init(_ configuration: BrokerConfiguration, _ secrets: StartSecrets = StartSecrets()) throws {
         self.configuration = configuration
         self.secrets = secrets
+        let privileges = try Privileges(user: configuration.user)
+        self.privileges = privileges
         log = try LogWriter(configuration.log)
+        if let privileges { log.give(to: privileges) }
         keyLog = try secrets.tlsKeyLog.map { try KeyLog(path: $0) }
         let snapshots = try Broker.makeSnapshots(configuration, secrets, keyLog)
         let count = configuration.eventLoopCount ?? System.coreCount
@@ -44,12 +54,17 @@ package final class Broker: Sendable {
             Listener(index: $0.offset, $0.element, configuration, tls: snapshots[$0.offset])
         }
         let settings = ShardSettings(configuration)
-        let listenerSettings = configuration.listeners.map { ListenerSettings($0) }
+        let listenerSettings = configuration.listeners.map { ListenerSettings($0, configuration) }
+        let access = try Broker.loadAccess(configuration)
+        self.access = access
+        let doorkeeper = Doorkeeper(threads: Doorkeeper.threads(beside: count))
+        self.doorkeeper = doorkeeper
         let log = log
         let census = Census()
         let eventLoops = Array(group.makeIterator())
         let mailboxes = eventLoops.map { Mailbox(eventLoop: $0) }
-        let store = try Broker.openStore(configuration, mailboxes, log)
+        let openStore = { try Broker.openStore(configuration, mailboxes, log) }
+        let store = try privileges.map { try $0.lowered(openStore) } ?? openStore()
         self.store = store
         let homeKey = store?.homeKey ?? UInt64.random(in: .min ... .max)
         self.homeKey = homeKey
@@ -58,10 +73,10 @@ package final class Broker: Sendable {
             return try eventLoop.submit {
                 let shard = Shard(
                     index: index, count: mailboxes.count, homeKey: homeKey, census: census, settings: settings,
-                    listeners: listenerSettings, seed: seed)
+                    listeners: listenerSettings, policy: access.policy, seed: seed)
                 let loop = ShardLoop(
                     eventLoop: eventLoop, shard: shard, mailboxes: mailboxes, homeKey: homeKey, clock: clock, log: log,
-                    storage: LoopStorage(store))
+                    storage: LoopStorage(store), access: access, doorkeeper: doorkeeper)
                 return NIOLoopBound(loop, eventLoop: eventLoop)
             }.wait()
         }
@@ -74,10 +89,14 @@ package final class Broker: Sendable {
     package func start(source: String?, warnings: [Diagnostic]) throws {
         _ = OpenFiles.raiseLimit()
         signal(SIGPIPE, SIG_IGN)
-        log.write(.information, "martlet version \(Martlet.version) starting")
+        log.write(
+            .information,
+            "martlet version \(Martlet.version) starting with \(configuration.summary(source: source.map(Broker.absolute)))"
+        )
         log.write(
             .information, source.map { "Config loaded from \($0)." } ?? "Using default config.")
         for warning in warnings { log.write(.warning, "Warning: \(warning)") }
+        for remark in access.remarks { log.write(.warning, "Warning: \(remark)") }
         if configuration.isLocalOnly {
             log.write(
                 .information,
@@ -87,14 +106,18 @@ package final class Broker: Sendable {
         if let store { try restore(from: store) }
         warnAboutTransport()
         for listener in listeners { try open(listener) }
-        if let path = configuration.pidFile { try writePid(path) }
+        if let path = configuration.pidFile { writePid(path) }
+        try dropPrivileges()
         startSys()
         log.write(.information, "martlet version \(Martlet.version) running")
+        service?.ready(status: configuration.summary(source: source.map(Broker.absolute)))
+        startWatchdog()
     }
 
     /// Tells every client, waits until they have heard, and stops. Returns within ten seconds.
     package func stop() async {
         log.write(.information, "martlet version \(Martlet.version) terminating")
+        service?.stopping()
         for loop in loops {
             loop.eventLoop.execute { loop.value.shutDown() }
         }
@@ -108,6 +131,7 @@ package final class Broker: Sendable {
             if connections == 0 { break }
             try? await Task.sleep(for: .milliseconds(20))
         }
+        doorkeeper.close()
         closeStore()
         try? await group.shutdownGracefully()
         for listener in listeners { listener.removeSocketFile() }
@@ -141,11 +165,55 @@ package final class Broker: Sendable {
             }
         }
     }
+}
 
-    private func writePid(_ path: String) throws {
-        guard let file = fopen(path, "w") else {
-            throw LogFileError(path: path, reason: String(cString: strerror(errno)))
+// MARK: The process
+
+extension Broker {
+    /// For log rotation: the log file is opened anew by its name.
+    package func reopenLog() {
+        do {
+            try log.reopen()
+            log.write(.information, "Log opened anew; the configuration is read at the next start.")
+        } catch {
+            log.write(.error, "Error: \(error). Lines go on into the old file.")
         }
+    }
+
+    private func dropPrivileges() throws {
+        guard let privileges else { return }
+        try privileges.drop()
+        log.write(.information, "Ports are open and files are read: going on as the user \(privileges.name).")
+    }
+
+    /// Tells systemd that every loop turns, twice in the time it allows. A loop that hangs is not waited for: then nothing is
+    /// told, and systemd starts the broker anew.
+    private func startWatchdog() {
+        guard let service, let allowed = service.watchdogMicroseconds, let first = loops.first else { return }
+        let loops = loops
+        let interval = TimeAmount.microseconds(Int64(max(allowed / 2, 1)))
+        first.eventLoop.scheduleRepeatedAsyncTask(initialDelay: .zero, delay: interval) { _ in
+            EventLoopFuture.whenAllSucceed(loops.map { $0.eventLoop.submit {} }, on: first.eventLoop).map { _ in
+                service.alive()
+            }
+        }
+    }
+
+    /// The path from the root, for who looks for the file that was really read.
+    private static func absolute(_ path: String) -> String {
+        guard let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
+    /// Nobody is served worse for want of this file, so its absence stops nothing: a folder below /run is often made by
+    /// whoever starts a service, and not there at another start.
+    private func writePid(_ path: String) {
+        guard let file = fopen(path, "w") else {
+            let reason = String(cString: strerror(errno))
+            return log.write(.warning, "Warning: pid_file \(path) cannot be written: \(reason).")
+        }
+        if let privileges { privileges.give(fileno(file)) }
         fputs("\(getpid())\n", file)
         fclose(file)
     }

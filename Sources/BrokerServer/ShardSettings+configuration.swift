@@ -38,8 +38,16 @@ extension ShardSettings {
 }
 
 extension ListenerSettings {
-    init(_ configuration: ListenerConfiguration) {
+    init(_ configuration: ListenerConfiguration, _ broker: BrokerConfiguration) {
         self.init()
+        name = configuration.stableName
+        checksPasswords = configuration.security.passwordFile != nil || configuration.security.dynamicSecurity != nil
+        // Without TLS there is nobody to say it, and mosquitto does not ask.
+        takesUserNameFromIdentity = configuration.tls != nil && configuration.certificateIdentity != .none
+        takesClientIdentifierFromUserName = configuration.usesUsernameAsClientID
+        clientIdentifierPrefix = Array((broker.clientIDPrefix ?? "").utf8)
+        acceptedVersions = configuration.acceptedVersions
+        mountPoint = Array((configuration.mountPoint ?? "").utf8)
         allowsAnonymous = configuration.security.allowsAnonymous
         allowsEmptyClientIdentifier = configuration.security.allowsEmptyClientID
         qosMax = configuration.qosMax.rawValue

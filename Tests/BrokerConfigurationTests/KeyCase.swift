@@ -183,6 +183,9 @@ extension KeyCase {
             before: { $0.log.types == [.error, .warning, .notice, .information] }, after: { $0.log.types == .debug }),
         .flag("log_timestamp", defaultsTo: true) { $0.log.timestamp != LogTimestamp.none },
         .text("log_timestamp_format", "%Y-%m-%dT%H:%M:%S", defaultsTo: nil) { $0.log.timestampFormat },
+        KeyCase(
+            key: "log_format", valid: ["text", "json # text"], invalid: ["", "JSON", "xml"],
+            before: { $0.log.format == .text }, after: { $0.log.format == .json }),
         .integer("log_facility", ["0", "7"], is: 7, defaultsTo: nil, invalid: ["8", "-1"]) {
             $0.log.syslogLocalFacility
         },

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import MQTTTestKit
 import Testing
@@ -75,6 +76,23 @@ struct LogDestinationTests {
         #expect(plain.standardError.hasPrefix("martlet version "))
         let seconds = try visited("")
         #expect(try starts(seconds, #"\d{10}: "#))
+    }
+
+    @Test("log_format json: every line is an object of its own")
+    func json() throws {
+        let program = try visited("log_format json\n")
+        let lines = program.standardError.split(separator: "\n")
+        #expect(lines.count > 3)
+        for line in lines {
+            let object = try #require(
+                try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String], "\(line)")
+            #expect(Set(object.keys) == ["time", "type", "message"])
+            let time = try Regex(#"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"#)
+            #expect(try time.wholeMatch(in: object["time"] ?? "") != nil)
+        }
+        #expect(lines.contains { $0.contains(#""type":"notice""#) && $0.contains("as visitor (p2, c1, k60).") })
+        let plain = try visited("log_format json\nlog_timestamp false\n")
+        #expect(plain.standardError.hasPrefix(#"{"type":"information","message":"martlet version "#))
     }
 
     private func starts(_ program: Program, _ pattern: String) throws -> Bool {

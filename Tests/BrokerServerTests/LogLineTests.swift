@@ -26,7 +26,8 @@ struct LogLineTests {
         let broker = try broker()
         try expect(
             [
-                #"martlet version \S+ starting"#, #"Config loaded from /\S+/broker\.conf\."#,
+                #"martlet version \S+ starting with /\S+/broker\.conf: port \#(broker.port) on 127\.0\.0\.1: everybody.*"#,
+                #"Config loaded from /\S+/broker\.conf\."#,
                 #"Opening ipv4 listen socket on port \#(broker.port)\."#, #"martlet version \S+ running"#,
             ], in: broker)
         #expect(broker.stop())

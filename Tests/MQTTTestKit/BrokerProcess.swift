@@ -17,7 +17,7 @@ package enum BrokerUnderTest {
     }
 
     /// The program itself.
-    static var martlet: String { siblingOfTestBundle("martlet") }
+    package static var martlet: String { siblingOfTestBundle("martlet") }
 
     /// The test binary lies in the same folder as the products it was built with.
     private static func siblingOfTestBundle(_ name: String) -> String {

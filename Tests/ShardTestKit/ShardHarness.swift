@@ -17,6 +17,9 @@ package final class ShardHarness {
     /// Takes what is said to neighbours.
     package var tell: (_ shard: Int, _ batch: PeerBatch) -> Void = { _, _ in }
 
+    /// Logins that the shard wants checked, oldest first.
+    package private(set) var logins: [AuthenticationRequest] = []
+
     private var connections: [UInt32: TestConnection] = [:]
     private var resumes: [ConnectionID] = []
     private let keepsHistory: Bool
@@ -30,12 +33,13 @@ package final class ShardHarness {
     package init(
         index: Int = 0, count: Int = 1, homeKey: UInt64 = 0, census: Census = Census(),
         settings: ShardSettings = ShardSettings(), listeners: [ListenerSettings] = [ListenerSettings()],
-        seed: UInt64 = 1, now: Int64 = 1_700_000_000_000, disk: ModelDisk? = nil, keepsHistory: Bool = true
+        policy: (any AccessPolicy)? = nil, seed: UInt64 = 1, now: Int64 = 1_700_000_000_000, disk: ModelDisk? = nil,
+        keepsHistory: Bool = true
     ) {
         self.now = now
         shard = Shard(
             index: index, count: count, homeKey: homeKey, census: census, settings: settings, listeners: listeners,
-            seed: seed)
+            policy: policy, seed: seed)
         storage = TestStorage(disk: disk ?? ModelDisk(), keepsRequests: keepsHistory)
         self.keepsHistory = keepsHistory
     }
@@ -89,6 +93,19 @@ package final class ShardHarness {
         connections[connection.id.slot] = nil
         shard.closed(connection.id, at: now)
         settle()
+    }
+
+    /// A login was checked: the one at `index` of `logins`.
+    package func answer(login index: Int, _ verdict: AuthenticationVerdict) {
+        shard.authenticated(logins.remove(at: index).connection, verdict, at: now)
+        settle()
+        run()
+    }
+
+    package func replaceAccess(policy: (any AccessPolicy)?, listeners: [ListenerSettings]? = nil) {
+        shard.replaceAccess(policy: policy, listeners: listeners ?? shard.listeners, at: now)
+        settle()
+        run()
     }
 
     // MARK: Time
@@ -215,6 +232,8 @@ package final class ShardHarness {
             resumes.append(id)
         } else if case .storage(let request) = effect {
             storage.ask(request)
+        } else if case .authenticate(let request) = effect {
+            logins.append(request)
         } else if case .tell(let neighbour, let batch) = effect {
             tell(neighbour, batch)
         } else if case .log(let event) = effect, keepsHistory {

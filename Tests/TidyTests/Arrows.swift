@@ -17,16 +17,24 @@ enum Arrows {
             target: "MQTTTransport", ours: ["Certificates"],
             theirs: ["NIOCore", "NIOConcurrencyHelpers", "NIOTLS", "NIOSSL", "Crypto"]),
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
+        Row(
+            target: "BrokerAccess", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["DequeModule"] + crypto),
         Row(target: "BrokerStore", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["GRDB"]),
         Row(target: "BrokerConfiguration", ours: ["MQTTProtocol"], theirs: []),
+        Row(target: "ConfigurationLint", ours: ["Certificates", "BrokerConfiguration"], theirs: []),
         Row(
             target: "BrokerServer",
             ours: [
                 "MQTTProtocol", "MQTTDelivery", "MQTTTransport", "BrokerCore", "BrokerConfiguration", "BrokerStore",
+                "BrokerAccess",
             ],
             theirs: nio),
         Row(
-            target: "martlet", ours: ["BrokerServer", "BrokerStore", "BrokerConfiguration"],
+            target: "martlet",
+            ours: [
+                "MQTTProtocol", "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess", "ConfigurationLint",
+                "Certificates",
+            ],
             theirs: ["ArgumentParser", "UnixSignals"]),
         Row(target: "store-benchmark", ours: ["MQTTProtocol", "BrokerCore", "BrokerStore"], theirs: []),
     ]
@@ -34,6 +42,7 @@ enum Arrows {
     private static let collections = [
         "Collections", "HeapModule", "DequeModule", "OrderedCollections", "BasicContainers",
     ]
+    private static let crypto = ["Crypto", "CryptoExtras"]
     private static let nio = ["NIOCore", "NIOPosix", "NIOConcurrencyHelpers"]
 
     /// Targets that must build where there is no Foundation, and never wait for it to load.

@@ -65,7 +65,7 @@ struct Manifest {
     // MARK: - Reading
 
     private static func target(_ call: (kind: String, body: String)) throws -> Target {
-        let kinds = ["target", "executableTarget", "testTarget"]
+        let kinds = ["target", "executableTarget", "testTarget", "systemLibrary"]
         guard kinds.contains(call.kind) else {
             throw Unreadable(description: "a target of kind .\(call.kind), which the tidy tests do not know")
         }

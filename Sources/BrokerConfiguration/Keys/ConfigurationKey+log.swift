@@ -24,6 +24,10 @@ extension ConfigurationKey {
             default: "unix seconds",
             "How the time is written; local time.",
             into: .broker { $0.log.timestampFormat = $1 }),
+        .choice(
+            "log_format", .log, ["text", "json"], default: "`text`",
+            "Ours. `json` makes every line an object with `time`, `type` and `message`.",
+            into: .broker { $0.log.format = LogFormat(rawValue: $1) ?? .text }),
         .integer(
             "log_facility", .log, 0...7, value: "0–7 for `local0`–`local7`", default: "`daemon`",
             "Syslog facility.",

@@ -10,10 +10,9 @@ extension ConfigurationKey {
             "pid_file", .process, value: "PATH", default: "none", "Where the process id is written.",
             into: .broker { $0.pidFile = $1 }),
         .text(
-            "user", .process, mayRepeat: true, value: "NAME", default: "`mosquitto`",
-            "The user mosquitto becomes when root starts it.",
-            standing: .ignored(
-                "Martlet stays the user that starts it; choose that one, for instance with systemd's `User`"),
+            "user", .process, mayRepeat: true, value: "NAME", default: "who starts it",
+            "Where root starts it: the user it becomes once ports are open and files are read that only root may read. Without "
+                + "the line, and for any other user that starts it, it stays who it is.",
             into: .broker { $0.user = $1 }),
     ]
 

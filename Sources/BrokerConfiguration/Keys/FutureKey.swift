@@ -9,26 +9,10 @@ package enum FutureKey {
         (
             "who may do what",
             [
-                "acl_file",
-                "password_file",
                 "check_retain_source",
-                "clientid_prefixes",
-                "use_username_as_clientid",
-                "mount_point",
-                "accept_protocol_versions",
                 "enable_control_api",
-                "plugin_opt_acl_file",
-                "plugin_opt_password_file",
-                "plugin_opt_config_file",
             ]
-        ),
-        (
-            "TLS",
-            [
-                "use_identity_as_username",
-                "use_subject_as_username",
-            ]
-        ),
+        )
     ]
 
     private static let all = Set(names.flatMap(\.keys))

@@ -8,6 +8,8 @@ package struct LogConfiguration: Sendable, Equatable {
     package var writesTimestamp = true
     /// A `strftime` format; `nil`, the default, is unix seconds. mosquitto: `log_timestamp_format`.
     package var timestampFormat: String?
+    /// Default text. Ours: `log_format`.
+    package var format = LogFormat.text
     /// Syslog facility local0…local7; `nil`, the default, is daemon. mosquitto: `log_facility`.
     package var syslogLocalFacility: Int?
     /// Whether clients that come and go are worth a line. Default true. mosquitto: `connection_messages`.
@@ -19,6 +21,14 @@ package struct LogConfiguration: Sendable, Equatable {
         guard let timestampFormat else { return .unixSeconds }
         return .format(timestampFormat)
     }
+}
+
+/// The form of a line; `rawValue` is the word in `log_format`.
+package enum LogFormat: String, Sendable, CaseIterable {
+    /// `TIME: TEXT`, as mosquitto writes it.
+    case text
+    /// One JSON object a line: `time`, `type`, `message`.
+    case json
 }
 
 /// A place for log lines.

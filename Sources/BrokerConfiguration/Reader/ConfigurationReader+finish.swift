@@ -8,7 +8,7 @@ extension ConfigurationReader {
             settleBridges()
         }
         refuseSameSocketTwice()
-        guard problems.isEmpty else { throw ConfigurationError(problems) }
+        guard problems.isEmpty else { throw ConfigurationError(problems, remarks: remarks) }
         if configuration.isLocalOnly {
             // Options without a listener hold for the two of loopback.
             let template = resolved(listeners.first ?? ListenerDraft())
@@ -18,6 +18,7 @@ extension ConfigurationReader {
             tellOfImpliedListener()
             configuration.listeners = listeners.map { resolved($0) }
         }
+        for index in listeners.indices where !configuration.isLocalOnly { tellOfMissingKeys(index) }
         return (configuration, remarks)
     }
 
@@ -34,6 +35,15 @@ extension ConfigurationReader {
         listener.security.pskFile = own.pskFile ?? security.pskFile
         listener.security.dynamicSecurity = own.dynamicSecurity ?? security.dynamicSecurity
         return listener
+    }
+
+    private mutating func tellOfMissingKeys(_ index: Int) {
+        let listener = configuration.listeners[index]
+        guard listener.tls?.pskHint != nil, listener.security.pskFile == nil else { return }
+        let place = listeners[index].place
+        report(
+            .warning, "\(listener.place) has a 'psk_hint' and no 'psk_file': no pre-shared key is known",
+            file: place?.file ?? file, line: place?.line)
     }
 
     private mutating func tellOfImpliedListener() {

@@ -25,6 +25,8 @@ struct ConfigurationReader {
     var currentPlugin: Int?
     var includedFiles = 0
 
+    /// Every line that could be read, where somebody wants to know.
+    private(set) var settings: [ConfigurationReport.Setting] = []
     private(set) var problems: [Diagnostic] = []
     private(set) var remarks: [Diagnostic] = []
     /// Where a key was set first, by what it was set for.
@@ -95,8 +97,15 @@ struct ConfigurationReader {
             throw LineFault("the line holds a NUL byte; save the file as UTF-8")
         }
         let name = String(decoding: line.key, as: UTF8.self)
+        let value = line.rest
+        let place = (file: file, line: self.line)
         if let key = ConfigurationKey.named(name) ?? ConfigurationKey.pluginOption(name) {
-            try read(key, as: name, &line)
+            let isOff = try read(key, as: name, &line)
+            guard unhonoured == .told else { return }
+            settings.append(
+                ConfigurationReport.Setting(
+                    file: place.file, line: place.line, key: name, value: key.shown(value),
+                    verdict: key.verdict(isOff: isOff)))
         } else if let option = ConfigurationKey.optionName(name) {
             // What plugin it is for decides whether there is such an option.
             do throws(LineFault) { try readPluginOption(option, &line) } catch {
@@ -109,9 +118,10 @@ struct ConfigurationReader {
 
     // MARK: One key
 
-    private mutating func read(_ key: ConfigurationKey, as name: String, _ line: inout ConfigurationLine)
-        throws(LineFault)
-    {
+    /// Returns whether the value switches the key off.
+    private mutating func read(
+        _ key: ConfigurationKey, as name: String, _ line: inout ConfigurationLine
+    ) throws(LineFault) -> Bool {
         var isOff = false
         do {
             switch key.kind {
@@ -163,6 +173,7 @@ struct ConfigurationReader {
         case .surpassed(let reason): report(.note, "'\(name)': \(reason)")
         case .ignored(let reason): if !isOff { report(.warning, "'\(name)' has no effect: \(reason)") }
         }
+        return isOff
     }
 
     /// The listener or bridge a line is about, `nil` for the broker.

@@ -63,7 +63,9 @@ package enum PeerEvent: Equatable, Sendable {
     /// The batch with this `confirm` is kept; or is not.
     case kept(StorageToken, StorageFailure?)
     /// A session joins, or changes its options in, a group that the receiver keeps.
-    case join(group: MQTTString, session: UInt32, generation: UInt32, options: DeliveryOptions, identifier: UInt32)
+    case join(
+        group: MQTTString, session: UInt32, generation: UInt32, options: DeliveryOptions, identifier: UInt32,
+        subject: AccessSubject)
     case leave(group: MQTTString, session: UInt32, generation: UInt32)
     /// A member got or lost its connection.
     case presence(group: MQTTString, session: UInt32, generation: UInt32, isOnline: Bool)

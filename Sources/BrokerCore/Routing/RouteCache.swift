@@ -8,11 +8,13 @@ struct RouteCache: ~Copyable {
     struct Plan {
         var hash: UInt64
         var version: UInt64
+        /// Its own for ever: what is remembered about a plan cannot be mistaken for another's.
+        var number: UInt64
         var stamp: RouteVersions.Stamp
         var topicLength: UInt32
         /// Receivers, overlapping subscriptions of one session counted each.
         var count: UInt32
-        /// Clients may not publish here: `$SYS/`.
+        /// Clients may not publish here: `AccessRules.isReserved`.
         var isReserved: Bool
         /// Some session stands in the list more than once, in adjacent entries.
         var hasOverlaps: Bool
@@ -44,6 +46,7 @@ struct RouteCache: ~Copyable {
     private let sets: Int
     private let key: UInt64
     private var turn = 0
+    private var plansMade: UInt64 = 0
     private(set) var bytes = 0
     private(set) var planCount = 0
     /// The plan of a topic that is not kept; replaced by the next one.
@@ -95,10 +98,11 @@ struct RouteCache: ~Copyable {
         let size =
             MemoryLayout<Plan>.stride + matches.count * MemoryLayout<Subscriber>.stride + topic.count
         let plan = malloc(size).assumingMemoryBound(to: Plan.self)
+        plansMade &+= 1
         plan.initialize(
             to: Plan(
-                hash: hash, version: version, stamp: stamp, topicLength: UInt32(topic.count),
-                count: UInt32(matches.count), isReserved: topic.starts(with: "$SYS/".utf8),
+                hash: hash, version: version, number: plansMade, stamp: stamp, topicLength: UInt32(topic.count),
+                count: UInt32(matches.count), isReserved: AccessRules.isReserved(topic),
                 hasOverlaps: RouteCache.hasOverlaps(matches)))
         Plan.subscribers(plan).initialize(from: matches.found, count: matches.count)
         UnsafeMutableRawPointer(mutating: Plan.topic(plan).baseAddress.unsafelyUnwrapped)
@@ -202,6 +206,9 @@ struct RouteVersions: ~Copyable {
     func version(_ stamp: Stamp) -> UInt64 {
         everywhere &+ counters[Int(stamp.first)] &+ counters[Int(stamp.second)]
     }
+
+    /// Everything is to be resolved anew.
+    mutating func bumpAll() { everywhere &+= 1 }
 
     /// A filter with wildcards came, went or changed.
     mutating func bump(filter: UnsafeRawBufferPointer) {

@@ -28,6 +28,11 @@ struct MatchBuffer: ~Copyable {
         lists += 1
     }
 
+    mutating func truncate(to kept: Int) {
+        precondition(kept <= count, "nothing is added by forgetting")
+        count = kept
+    }
+
     /// Brings the entries of one receiver together, strongest first, as `Routing` expects them.
     func sortByReceiver() {
         var all = UnsafeMutableBufferPointer(start: found, count: count)

@@ -30,6 +30,11 @@ struct Session: ~Copyable {
     /// Counts attachments, so that a deadline of an earlier one is known.
     var attachment: UInt32 = 0
     var version = ProtocolVersion.v311
+    /// Who it last said it was, and `ListenerSettings.name` of where it came in: what rights go by.
+    var userName: MQTTString?
+    var listener: UInt32 = 0
+    /// Rights have changed while something waited: it is asked about once more before it goes out.
+    var rechecks = false
 
     /// Where its subscriptions stand in the tree.
     var subscriptions: [SubscriptionPlace] = []

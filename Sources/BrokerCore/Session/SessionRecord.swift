@@ -22,24 +22,31 @@ package struct SessionRecord: Equatable, Sendable {
     /// When the connection was lost, milliseconds since 1970; nil = connected.
     package var disconnectedAt: Int64?
     package var subscriptions: [Subscription]
+    /// What its rights go by while it is away.
+    package var userName: MQTTString?
+    /// `ListenerSettings.name` of the listener it last came by.
+    package var listener: UInt32
     package var will: Will?
     package var willDueAt: Int64?
 
     package init(
         clientIdentifier: MQTTString, queue: QueueID, expiryIntervalSeconds: UInt32, disconnectedAt: Int64?,
-        subscriptions: [Subscription], will: Will? = nil, willDueAt: Int64? = nil
+        subscriptions: [Subscription], userName: MQTTString? = nil, listener: UInt32 = 0, will: Will? = nil,
+        willDueAt: Int64? = nil
     ) {
         self.clientIdentifier = clientIdentifier
         self.queue = queue
         self.expiryIntervalSeconds = expiryIntervalSeconds
         self.disconnectedAt = disconnectedAt
         self.subscriptions = subscriptions
+        self.userName = userName
+        self.listener = listener
         self.will = will
         self.willDueAt = willDueAt
     }
 
-    /// The layout's number; a newer one is refused.
-    static let layout: UInt8 = 1
+    /// The layout's number; a newer one is refused. Layout 1 had neither user name nor listener.
+    static let layout: UInt8 = 2
 
     package static func key(_ clientIdentifier: MQTTString) -> [UInt8] {
         Array("session/".utf8) + clientIdentifier.bytes
@@ -70,6 +77,9 @@ package struct SessionRecord: Equatable, Sendable {
             run.append(will.forwardedProperties)
             run.append(moment: willDueAt)
         }
+        run.append(UInt8(userName == nil ? 0 : 1))
+        run.append(prefixed: userName?.bytes ?? [])
+        run.append(listener)
         return StateRecord(key: SessionRecord.key(clientIdentifier), value: [UInt8](run.bytes))
     }
 }
@@ -90,12 +100,14 @@ extension SessionRecord {
     }
 
     private init(_ client: MQTTString, _ fields: inout FieldReader) throws(PacketError) {
-        guard try fields.byte() == SessionRecord.layout else { throw .trailingBytes }
+        let layout = try fields.byte()
+        guard 1...SessionRecord.layout ~= layout else { throw .trailingBytes }
         clientIdentifier = client
         queue = QueueID(UInt64(try fields.uint32()) << 32 | UInt64(try fields.uint32()))
         expiryIntervalSeconds = try fields.uint32()
         disconnectedAt = try fields.moment()
         subscriptions = []
+        listener = 0
         for _ in 0..<(try fields.uint32()) {
             let filter = [UInt8](try fields.prefixed())
             let options = DeliveryOptions(rawValue: try fields.byte())
@@ -114,6 +126,12 @@ extension SessionRecord {
                 delayIntervalSeconds: delay, messageExpiryIntervalSeconds: hasExpiry ? expiry : nil,
                 forwardedProperties: properties)
             willDueAt = try fields.moment()
+        }
+        if layout >= 2 {
+            let hasUserName = try fields.byte() == 1
+            let name = try fields.string()
+            userName = hasUserName ? name : nil
+            listener = try fields.uint32()
         }
         try fields.finish()
     }
@@ -158,6 +176,7 @@ extension Shard {
             queue: session.pointee.details?.storage?.queue ?? QueueID(0),
             expiryIntervalSeconds: session.pointee.expiryIntervalSeconds,
             disconnectedAt: session.pointee.details?.disconnectedAt, subscriptions: subscriptions,
+            userName: session.pointee.userName, listener: session.pointee.listener,
             will: session.pointee.details?.will, willDueAt: session.pointee.details?.willDueAt)
     }
 }

@@ -18,6 +18,8 @@ struct Connection: ~Copyable {
     enum Phase: UInt8 {
         /// Accepted; nothing but CONNECT is welcome. [5.0 MQTT-3.1.0-1]
         case awaitingConnect
+        /// CONNECT is being checked elsewhere; nothing is read.
+        case awaitingVerdict
         /// CONNECT is accepted; CONNACK waits until storage has forgotten the client's session before, and nothing is read.
         case answering
         case open
@@ -50,8 +52,12 @@ struct Connection: ~Copyable {
     var flow = Flow.flowing
     var isDirty = false
     var isWritable = true
-    /// It has topic aliases to send: packets to it are encoded one by one.
-    var usesAliases = false
+    /// It has topic aliases to send, or a mount point to take off: packets to it are encoded one by one.
+    var encodesEach = false
+    /// It may publish wherever a client may: no policy restricts it, no mount point moves it.
+    var isFree = true
+    /// Its listener's `mount_point` stands before every topic of its: `extras` has it.
+    var isMounted = false
 
     /// Replies to it wait for storage, or for their turn behind one that does.
     var hasWaitingReplies = false
@@ -75,6 +81,8 @@ struct Connection: ~Copyable {
     var lastReceived: Int64
     let generation: UInt32
     let listener: Int
+    /// Where it may publish, as far as it has been asked.
+    var permissions = PermissionCache()
     var extras: ConnectionExtras?
 
     init(generation: UInt32, listener: Int, at now: Int64) {
@@ -96,6 +104,13 @@ final class ConnectionExtras {
     /// Messages dropped since it stalled; said once in the log.
     var droppedSinceStall: UInt64 = 0
     var replies = PendingReplies()
+    /// CONNECT while it is being checked.
+    var knocking: Visitor?
+    /// What its certificate or PSK says who it is.
+    var identity: MQTTString?
+    var mountPoint: [UInt8] = []
+    /// Denials that the log has said in words.
+    var denialsTold = 0
     /// What is said when storage has forgotten the session before.
     var connack: Connack?
     /// Its reading is paused until a queue has room.

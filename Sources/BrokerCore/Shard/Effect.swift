@@ -7,6 +7,8 @@ package enum Effect: Sendable {
     case pauseReading(ConnectionID)
     case resumeReading(ConnectionID)
     case storage(StorageRequest)
+    /// Answered by `Shard.authenticated`.
+    case authenticate(AuthenticationRequest)
     /// Hand this to a neighbour, after what it was handed before.
     case tell(shard: Int, PeerBatch)
     case log(LogEvent)
@@ -24,6 +26,11 @@ package enum LogEvent: Sendable, Equatable {
     case sendingConnack(client: MQTTString, sessionPresent: Bool, code: UInt8)
     case disconnected(ConnectionID, client: MQTTString?, DisconnectCause)
     case takenOver(client: MQTTString)
+    /// Why somebody is not let in; `refused` and `disconnected` follow.
+    case loginRefused(ConnectionID, client: MQTTString, userName: MQTTString?, LoginRefusal)
+    /// Something a client may not do, and the rule that says so. `isDetail`: one of many that are only of interest to
+    /// somebody who looks for them.
+    case denied(AccessAction, AccessSubject, topic: [UInt8], why: String, isDetail: Bool)
     case received(PacketType, client: MQTTString, identifier: UInt16, reason: UInt8)
     case sending(PacketType, client: MQTTString, identifier: UInt16, reason: UInt8)
     case publish(

@@ -1,3 +1,5 @@
+package import MQTTProtocol
+
 /// Which lines the log wants, so that the rest costs nothing.
 package struct LogInterest: OptionSet, Sendable {
     package let rawValue: UInt16
@@ -80,8 +82,22 @@ package enum QueueFullPolicy: UInt8, Sendable {
 
 /// What the operator decided for one listener.
 package struct ListenerSettings: Sendable {
+    /// Names it in sessions that outlive the server: the same after a restart.
+    package var name: UInt32 = 0
     /// `allow_anonymous`.
     package var allowsAnonymous = true
+    /// Somebody has passwords to check a user name against: `Effect.authenticate`.
+    package var checksPasswords = false
+    /// `use_identity_as_username`, `use_subject_as_username`: who has no certificate or PSK is sent away.
+    package var takesUserNameFromIdentity = false
+    /// `use_username_as_clientid`.
+    package var takesClientIdentifierFromUserName = false
+    /// `clientid_prefixes`; empty = any.
+    package var clientIdentifierPrefix: [UInt8] = []
+    /// `accept_protocol_versions`.
+    package var acceptedVersions: Set<ProtocolVersion> = [.v31, .v311, .v5]
+    /// `mount_point`: stands before every topic of the listener's clients. A valid beginning of a topic, or empty.
+    package var mountPoint: [UInt8] = []
     /// `allow_zero_length_clientid`.
     package var allowsEmptyClientIdentifier = true
     /// `max_qos`, 0…2.

@@ -6,7 +6,7 @@ extension Shard {
     mutating func receiveConnect(
         _ body: UnsafeRawBufferPointer, flags: UInt8, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
     ) throws(Fault) {
-        var connect: Connect
+        let connect: Connect
         do throws(PacketError) {
             connect = try Connect.decode(body, flags: flags)
         } catch {
@@ -15,15 +15,26 @@ extension Shard {
         connection.pointee.version = connect.version
         if let size = connect.properties.maximumPacketSize { connection.pointee.maximumPacketSize = Int(size) }
         let listener = listeners[connection.pointee.listener]
+        guard listener.acceptedVersions.contains(connect.version) else {
+            return refuse(.unsupportedProtocolVersion, connection, slot)
+        }
+        if let refusal = refusal(of: connect, listener) { return refuse(refusal, connection, slot) }
+        knock(connect, listener, connection, slot)
+    }
+
+    /// Somebody who may come in: the rest of the answer, a place, and a session.
+    mutating func admit(
+        _ visitor: Visitor, _ listener: ListenerSettings, _ connection: UnsafeMutablePointer<Connection>,
+        _ slot: UInt32
+    ) {
+        var connect = visitor.connect
         var answer = Connack(sessionPresent: false, reasonCode: .success)
         if connect.version == .v5, listener.topicAliasMaximum > 0 {
             answer.properties.topicAliasMaximum = listener.topicAliasMaximum
         }
-        if let refusal = refusal(of: connect, listener) { return refuse(refusal, connection, slot) }
-        if connect.clientIdentifier.isEmpty {
-            connect.clientIdentifier = assignIdentifier(prefix: listener.assignedIdentifierPrefix)
-            // [5.0 MQTT-3.1.3-7] [5.0 MQTT-3.2.2-16]; 3.1.1 has no way to say it.
-            if connect.version == .v5 { answer.properties.assignedClientIdentifier = connect.clientIdentifier }
+        // [5.0 MQTT-3.1.3-7] [5.0 MQTT-3.2.2-16]; 3.1.1 has no way to say it.
+        if visitor.isAssigned, connect.version == .v5 {
+            answer.properties.assignedClientIdentifier = connect.clientIdentifier
         }
         var keepAlive = connect.keepAliveSeconds
         if settings.keepAliveSecondsMax > 0, keepAlive == 0 || keepAlive > settings.keepAliveSecondsMax {
@@ -33,8 +44,25 @@ extension Shard {
             answer.properties.serverKeepAliveSeconds = keepAlive  // [5.0 MQTT-3.2.2-21]
         }
         connection.pointee.keepAlive = Int64(keepAlive) * 1500
+        guard mount(&connect, listener, connection) else { return refuse(.topicNameInvalid, connection, slot) }
         if let refusal = takePlaces(connect.clientIdentifier) { return refuse(refusal, connection, slot) }
         open(connect, keepAlive, listener, answer, connection, slot)
+    }
+
+    /// Puts the listener's mount point before the will's topic, and remembers it for the rest; false where that makes the
+    /// topic too long.
+    private func mount(
+        _ connect: inout Connect, _ listener: ListenerSettings, _ connection: UnsafeMutablePointer<Connection>
+    ) -> Bool {
+        connection.pointee.isFree = policy == nil && listener.mountPoint.isEmpty
+        guard !listener.mountPoint.isEmpty else { return true }
+        connection.pointee.isMounted = true
+        connection.pointee.encodesEach = true
+        extras(of: connection).mountPoint = listener.mountPoint
+        guard let will = connect.will else { return true }
+        guard let topic = MQTTString(listener.mountPoint + will.topic.bytes) else { return false }
+        connect.will?.topic = topic
+        return true
     }
 
     // MARK: Refusing
@@ -72,7 +100,6 @@ extension Shard {
                 connect.version == .v5 || (connect.version == .v311 && connect.cleanStart)
             if !isAllowed || !listener.allowsEmptyClientIdentifier { return .clientIdentifierNotValid }
         }
-        if !listener.allowsAnonymous { return .notAuthorized }
         guard let will = connect.will else { return nil }
         if will.qos.rawValue > listener.qosMax { return .qosNotSupported }  // [5.0 MQTT-3.2.2-12]
         if will.retain, !settings.retainAvailable { return .retainNotSupported }  // [5.0 MQTT-3.2.2-13]
@@ -94,15 +121,6 @@ extension Shard {
         return nil
     }
 
-    private mutating func assignIdentifier(prefix: String) -> MQTTString {
-        while true {
-            let identifier = MQTTString(prefix + UUIDText.make(using: &random))
-            // Unique, and kept by this shard, where the connection is. [5.0 MQTT-3.2.2-16]
-            let isHere = identifier.bytes.withUnsafeBytes { neighbours.home($0) } == index
-            if isHere, clients[identifier] == nil { return identifier }
-        }
-    }
-
     // MARK: Accepting
 
     /// Gives the connection its session and answers. [5.0 MQTT-3.1.4-5] [3.1.1 MQTT-3.1.4-4]
@@ -122,6 +140,12 @@ extension Shard {
         session.pointee.version = connect.version
         session.pointee.attachment &+= 1
         session.pointee.expiryIntervalSeconds = expiry
+        // Its rights may be others than last time.
+        let isSomebodyElse =
+            session.pointee.userName != connect.userName || session.pointee.listener != listener.name
+        session.pointee.userName = connect.userName
+        session.pointee.listener = listener.name
+        if isPresent, isSomebodyElse { rightsChanged(sessionSlot) }
         announcePresence(sessionSlot, isOnline: true)
         if connect.will != nil || session.pointee.details != nil {
             let details = details(of: sessionSlot)
@@ -197,7 +221,7 @@ extension Shard {
         // A will without delay is due at the connection's end; a delayed one is cancelled by whoever resumes.
         if let will = session.pointee.details?.will, will.delayIntervalSeconds == 0 || !resumes {
             session.pointee.details?.will = nil
-            publishWill(will, publisher: session.pointee.clientKey)
+            publishWill(will, of: slot)
         }
     }
 
@@ -208,7 +232,7 @@ extension Shard {
         connection.pointee.receivedAliasMaximum = listener.topicAliasMaximum
         if sent > 0 {
             extras(of: connection).sent = SentTopicAliases(maximum: sent)
-            connection.pointee.usesAliases = true
+            connection.pointee.encodesEach = true
         }
     }
 
@@ -285,8 +309,9 @@ extension Shard {
                 connection.pointee.flow == .flowing
             else { return }
             details.resends.removeFirst()
-            guard !exceeds(connection, outgoing, remainingSeconds(outgoing.message)) else {
-                // Smaller packets than last time: as if it had been delivered. [5.0 MQTT-3.1.2-25]
+            let mayGo = !session.pointee.rechecks || mayReceive(connection.pointee.session, outgoing.message.topic)
+            guard mayGo, !exceeds(connection, outgoing, remainingSeconds(outgoing.message)) else {
+                // Smaller packets than last time, or fewer rights: as if it had been delivered. [5.0 MQTT-3.1.2-25]
                 counters.publishesDropped &+= 1
                 if let gone = session.pointee.window.close(identifier) { discard(gone, connection.pointee.session) }
                 continue

@@ -76,10 +76,16 @@ extension Shard {
                 dropQueued(next, slot, .age(seconds: settings.queueSecondsMax))
                 continue
             }
+            if session.pointee.rechecks, !mayReceive(slot, next.message.topic) {
+                counters.publishesDropped &+= 1
+                discard(next, slot)
+                continue
+            }
             sendQueued(next, slot, session, connection, connectionSlot)
         }
         if session.pointee.queue.isEmpty { session.pointee.details?.hasReportedDrops = false }
         if session.pointee.details != nil { pumpSlow(slot, session, connection) }
+        if session.pointee.rechecks { recheck(slot) }
     }
 
     /// The rest of `pump` for sessions that have more than a queue.
@@ -94,7 +100,7 @@ extension Shard {
 
     /// Whether `pump` would send this message at once if it stood alone in the queue.
     func goesAtOnce(_ outgoing: Outgoing, _ session: UnsafeMutablePointer<Session>, _ details: SessionDetails) -> Bool {
-        guard session.pointee.isOnline, session.pointee.queue.isEmpty else { return false }
+        guard session.pointee.isOnline, session.pointee.queue.isEmpty, !session.pointee.rechecks else { return false }
         let connection = connections.pointer(session.pointee.connection)
         return connection.pointee.phase == .open && connection.pointee.flow == .flowing
             && connection.pointee.outputCount &+ connection.pointee.outputShared &+ details.leaving.bytes
@@ -151,7 +157,7 @@ extension Shard {
         _ slot: UInt32, publisher: Origin?
     ) {
         let message = outgoing.message
-        let parts = outgoing.parts
+        let parts = parts(of: outgoing, connection)
         var encoder = outgoing.encoder
         encoder.version = connection.pointee.version
         encoder.duplicate = duplicate
@@ -159,7 +165,7 @@ extension Shard {
         encoder.messageExpiryIntervalSeconds = remainingSeconds(message)
         // An alias that is introduced makes the packet larger, by its property and perhaps a byte of each length.
         let sizeMax = connection.pointee.maximumPacketSize
-        if connection.pointee.usesAliases, let extras = connection.pointee.extras,
+        if connection.pointee.encodesEach, let extras = connection.pointee.extras,
             sizeMax == Int.max || encoder.layout(parts).totalLength + 5 <= sizeMax
         {
             switch extras.sent.use(for: message.topic) {
@@ -203,7 +209,24 @@ extension Shard {
         var encoder = outgoing.encoder
         encoder.version = connection.pointee.version
         encoder.messageExpiryIntervalSeconds = expirySeconds
-        return encoder.layout(outgoing.parts).totalLength > connection.pointee.maximumPacketSize
+        return encoder.layout(parts(of: outgoing, connection)).totalLength > connection.pointee.maximumPacketSize
+    }
+
+    /// The packet's parts as this client names its topics.
+    @inline(__always)
+    private func parts(
+        of outgoing: Outgoing, _ connection: UnsafeMutablePointer<Connection>
+    ) -> PublishEncoder.Parts {
+        connection.pointee.isMounted ? mountedParts(of: outgoing, connection) : outgoing.parts
+    }
+
+    @inline(never)
+    private func mountedParts(
+        of outgoing: Outgoing, _ connection: UnsafeMutablePointer<Connection>
+    ) -> PublishEncoder.Parts {
+        var parts = outgoing.parts
+        parts.topic = unmounted(parts.topic, connection)
+        return parts
     }
 
     /// Seconds left of the message's expiry: what it had less what it waited. [5.0 MQTT-3.3.2-6]

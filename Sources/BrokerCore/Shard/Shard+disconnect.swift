@@ -117,7 +117,7 @@ extension Shard {
         if let will = session.pointee.details?.will {
             // The session ends before the delay is over. [5.0 MQTT-3.1.3-9] [5.0 MQTT-3.1.2-10]
             session.pointee.details?.will = nil
-            publishWill(will, publisher: session.pointee.clientKey)
+            publishWill(will, of: slot)
         }
         let orphans = takeOrphans(slot)
         let queue = session.pointee.details?.storage?.queue
@@ -152,7 +152,7 @@ extension Shard {
         let delay = min(will.delayIntervalSeconds, session.pointee.expiryIntervalSeconds)
         guard delay > 0 else {
             details.will = nil  // once only: [5.0 MQTT-3.1.2-10] [3.1.1 MQTT-3.1.2-10]
-            publishWill(will, publisher: session.pointee.clientKey)
+            publishWill(will, of: slot)
             return sendBatch()  // before the record that says it is gone: a crash between may repeat it, not lose it
         }
         let dueAt = now + Int64(delay) * 1000
@@ -168,12 +168,28 @@ extension Shard {
         else { return }
         details.will = nil
         details.willDueAt = nil
-        publishWill(will, publisher: session.pointee.clientKey)
+        publishWill(will, of: slot)
         sendBatch()  // before the record, as in `leaveWill`
         keepSession(slot)  // a restart may not publish it again
     }
 
-    mutating func publishWill(_ will: Will, publisher: UInt64) {
+    /// A will may do what its client may at this moment; nobody else could be asked for it later.
+    mutating func publishWill(_ will: Will, of slot: UInt32) {
+        let publisher = sessions.pointer(slot).pointee.clientKey
+        let denial = will.topic.bytes.withUnsafeBytes { topic -> AccessReason? in
+            if AccessRules.isReserved(topic) { return .reservedTopic }
+            let decision = policy?.decide(subject(of: slot), .publish, topic)
+            return decision.flatMap { $0.isAllowed ? nil : $0.reason }
+        }
+        if let denial {
+            log(
+                .debug,
+                .publish(
+                    .denied, client: sessions.pointer(slot).pointee.clientIdentifier, duplicate: false,
+                    qos: will.qos.rawValue, retain: will.retain, identifier: 0, topic: will.topic.bytes,
+                    bytes: will.payload.count))
+            return will.topic.bytes.withUnsafeBytes { logDenial(.notice, .publish, $0, denial, slot) }
+        }
         publish(
             topic: will.topic.bytes, properties: will.forwardedProperties, payload: will.payload, qos: will.qos,
             retain: will.retain, expirySeconds: will.messageExpiryIntervalSeconds, publisher: publisher)

@@ -165,9 +165,11 @@ extension Shard {
     /// Somebody has so much to write that it should not wait for the tick's end.
     package var hasFull: Bool { !outbox.full.isEmpty }
 
-    /// Whether CONNECT has been accepted.
-    package func isOpen(_ id: ConnectionID) -> Bool {
-        exists(id) && connections.pointer(id.slot).pointee.phase == .open
+    /// Whether CONNECT has come: it is accepted, or being checked.
+    package func hasKnocked(_ id: ConnectionID) -> Bool {
+        guard exists(id) else { return false }
+        let phase = connections.pointer(id.slot).pointee.phase
+        return phase == .open || phase == .awaitingVerdict
     }
 
     /// Whether the connection's reading is to stay paused.

@@ -49,7 +49,7 @@ extension Shard {
                     subscriber.kind == .shard && i > 0 && subscribers[i &- 1].kind == .shard
                     && subscribers[i &- 1].slot == subscriber.slot
                 i &+= 1
-                if !isKnown { forwardElsewhere(subscriber, &dispatch) }
+                if !isKnown { forwardElsewhere(subscriber, plan.pointee.number, &dispatch) }
             }
         }
         dispatch.finish()
@@ -83,9 +83,11 @@ extension Shard {
         deliver(delivery, identifiers: identifiers, &dispatch)
     }
 
-    private mutating func forwardElsewhere(_ subscriber: Subscriber, _ dispatch: inout Dispatch) {
+    private mutating func forwardElsewhere(
+        _ subscriber: Subscriber, _ plan: UInt64, _ dispatch: inout Dispatch
+    ) {
         switch subscriber.kind {
-        case .group: forwardShared(subscriber.slot, &dispatch)
+        case .group: forwardShared(subscriber.slot, plan: plan, &dispatch)
         case .shard: if !dispatch.isFromNeighbour { forward(to: Int(subscriber.slot), &dispatch) }
         case .session: break
         }
@@ -103,7 +105,7 @@ extension Shard {
             // Behind those that were kept while the client was away. [5.0 MQTT-4.6.0-6]
             if settings.queuesQoS0, hasWaiting(session) { return store(delivery, session, &dispatch) }
             guard connection.pointee.flow == .flowing || admits(connection, slot, &dispatch) else { return }
-            guard delivery.identifier == 0 || connection.pointee.version != .v5, !connection.pointee.usesAliases,
+            guard delivery.identifier == 0 || connection.pointee.version != .v5, !connection.pointee.encodesEach,
                 !settings.logInterest.contains(.debug)
             else { return deliverEncoded(delivery, connection, slot, &dispatch) }
             send(delivery, 0, connection, slot, &dispatch)
@@ -120,7 +122,7 @@ extension Shard {
             guard !exceeds(connection, outgoing, dispatch.expirySeconds) else { return dropTooLarge(message) }
             let identifier = session.pointee.window.open(
                 outgoing, awaiting: delivery.qos == 1 ? .puback : .pubrec)
-            guard delivery.identifier == 0 || connection.pointee.version != .v5, !connection.pointee.usesAliases,
+            guard delivery.identifier == 0 || connection.pointee.version != .v5, !connection.pointee.encodesEach,
                 !settings.logInterest.contains(.debug)
             else {
                 return write(

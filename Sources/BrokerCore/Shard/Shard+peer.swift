@@ -110,9 +110,10 @@ extension Shard {
         case any
     }
 
-    /// Looks into the first bytes of a connection.
+    /// Looks into the first bytes of a connection that came by this listener and is this, if TLS says so.
     package static func home(
-        ofConnection bytes: UnsafeRawBufferPointer, count: Int, key: UInt64, packetSizeMax: Int
+        ofConnection bytes: UnsafeRawBufferPointer, count: Int, key: UInt64, packetSizeMax: Int,
+        listener: ListenerSettings = ListenerSettings(), identity: MQTTString? = nil
     ) -> Home {
         let limit = packetSizeMax == 0 ? Int.max : packetSizeMax
         do throws(PacketError) {
@@ -121,8 +122,13 @@ extension Shard {
             guard header.totalLength <= bytes.count else { return .unknown }
             let body = UnsafeRawBufferPointer(rebasing: bytes[header.headerLength..<header.totalLength])
             let connect = try Connect.decode(body, flags: header.flags)
-            if connect.clientIdentifier.isEmpty { return .any }
-            return .shard(home(of: connect.clientIdentifier, count: count, key: key))
+            var client = connect.clientIdentifier
+            if listener.takesClientIdentifierFromUserName {
+                guard let name = listener.takesUserNameFromIdentity ? identity : connect.userName else { return .any }
+                client = name
+            }
+            if client.isEmpty { return .any }
+            return .shard(home(of: client, count: count, key: key))
         } catch {
             return .any
         }
@@ -242,9 +248,9 @@ extension Shard {
         case .kept(let token, let failure):
             storage.heard(token, failure)
             settleAnswers()
-        case .join(let group, let session, let generation, let options, let identifier):
+        case .join(let group, let session, let generation, let options, let identifier, let subject):
             let member = PeerMember(shard: shard, session: session, generation: generation)
-            joinHere(group, member, options, identifier)
+            joinHere(group, member, options, identifier, subject)
         case .leave(let group, let session, let generation):
             leaveHere(group, PeerMember(shard: shard, session: session, generation: generation))
         case .presence(let group, let session, let generation, let isOnline):

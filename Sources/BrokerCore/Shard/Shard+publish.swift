@@ -36,11 +36,21 @@ extension Shard {
         dispatch.session = connection.pointee.session
         dispatch.connection = slot
         let plan = try plan(for: publish.topic)
-        guard !plan.pointee.isReserved else { return try receiveFullPublish(publish, whole, connection, slot) }
+        guard !plan.pointee.isReserved, connection.pointee.isFree || mayForward(plan, connection) else {
+            return try receiveFullPublish(publish, whole, connection, slot)
+        }
         guard publish.qos == .atLeastOnce else { return forward(plan, &dispatch) }
         try openReceive(connection)
         forward(plan, &dispatch)
         reply(.puback, publish.packetIdentifier, to: &dispatch, connection, slot)
+    }
+
+    /// Whether a message of a connection that is not free may go straight on.
+    @inline(never)
+    private mutating func mayForward(
+        _ plan: UnsafeMutablePointer<RouteCache.Plan>, _ connection: UnsafeMutablePointer<Connection>
+    ) -> Bool {
+        !connection.pointee.isMounted && mayPublish(plan, connection)
     }
 
     /// A PUBLISH with properties, RETAIN or QoS 2, or with somebody watching the log.
@@ -62,9 +72,13 @@ extension Shard {
         } else if publish.topic.isEmpty {
             throw .malformed(.topicMissing)
         }
-        try aliased.borrowed { aliasedBytes throws(Fault) in
-            let topic = publish.topic.isEmpty ? aliasedBytes : publish.topic
+        if connection.pointee.isMounted {
+            aliased = try mount(publish.topic.isEmpty ? aliased : [UInt8](publish.topic), connection)
+        }
+        try aliased.borrowed { (aliasedBytes: UnsafeRawBufferPointer) throws(Fault) -> Void in
+            let topic = aliasedBytes.isEmpty ? publish.topic : aliasedBytes
             let plan = try plan(for: topic)
+            let isDenied = plan.pointee.isReserved || !mayPublish(plan, connection)
             // [5.0 MQTT-3.2.2-11]: above the Maximum QoS that CONNACK announced.
             guard publish.qos.rawValue <= connection.pointee.qosMax else { throw .refused(.qosNotSupported) }
             // [5.0 MQTT-3.2.2-14]
@@ -83,7 +97,7 @@ extension Shard {
             }
             var dispatch = Dispatch(parts: parts)
             dispatch.expirySeconds = properties.messageExpiryIntervalSeconds
-            if properties.forwardedIsWhole {
+            if properties.forwardedIsWhole, !connection.pointee.isMounted {
                 dispatch.frame = whole
                 dispatch.frameShape = Template.shape(version, qos: publish.qos.rawValue)
             }
@@ -93,18 +107,27 @@ extension Shard {
                 log(
                     .debug,
                     .publish(
-                        .received, client: client, duplicate: publish.duplicate, qos: publish.qos.rawValue,
+                        isDenied ? .denied : .received, client: client, duplicate: publish.duplicate,
+                        qos: publish.qos.rawValue,
                         retain: publish.retain, identifier: publish.packetIdentifier, topic: [UInt8](topic),
                         bytes: publish.payload.count))
             }
-            try accept(publish, plan, &dispatch, connection, slot)
+            try accept(publish, plan, isDenied: isDenied, &dispatch, connection, slot)
         }
+    }
+
+    private func mount(
+        _ topic: [UInt8], _ connection: UnsafeMutablePointer<Connection>
+    ) throws(Fault) -> [UInt8] {
+        let mounted = topic.withUnsafeBytes { self.mounted($0, connection) }
+        guard mounted.count <= 65_535 else { throw .refused(.topicNameInvalid) }
+        return mounted
     }
 
     /// Quotas, QoS 2's memory, retained, routes, and the reply.
     private mutating func accept(
-        _ publish: PublishFrame, _ plan: UnsafeMutablePointer<RouteCache.Plan>, _ dispatch: inout Dispatch,
-        _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+        _ publish: PublishFrame, _ plan: UnsafeMutablePointer<RouteCache.Plan>, isDenied: Bool,
+        _ dispatch: inout Dispatch, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
     ) throws(Fault) {
         let identifier = publish.packetIdentifier
         if publish.qos == .exactlyOnce {
@@ -114,7 +137,7 @@ extension Shard {
             }
         }
         var isFull = false
-        if settings.queueFullPolicy == .refusePublisher, publish.qos != .atMostOnce {
+        if settings.queueFullPolicy == .refusePublisher, publish.qos != .atMostOnce, !isDenied {
             if let full = full(plan, dispatch) {
                 guard connection.pointee.version == .v5 else { throw hold(full, dispatch, connection, slot) }
                 isFull = true
@@ -123,7 +146,7 @@ extension Shard {
             }
         }
         if publish.qos != .atMostOnce { try openReceive(connection) }
-        if let refusal = refusal(of: dispatch.parts, plan) ?? (isFull ? .quotaExceeded : nil) {
+        if let refusal = refusal(of: dispatch.parts, isDenied: isDenied) ?? (isFull ? .quotaExceeded : nil) {
             guard publish.qos != .atMostOnce else { return }
             return reply(publish.qos == .atLeastOnce ? .puback : .pubrec, identifier, refusal, connection, slot)
         }
@@ -143,10 +166,10 @@ extension Shard {
     }
 
     /// Why a valid message is not accepted, or nil. 3.x gets its acknowledgement all the same. [3.1.1 MQTT-3.3.5-2]
-    private func refusal(of parts: MessageParts, _ plan: UnsafeMutablePointer<RouteCache.Plan>) -> ReasonCode? {
+    private func refusal(of parts: MessageParts, isDenied: Bool) -> ReasonCode? {
         if settings.payloadSizeMax > 0, parts.payload.count > settings.payloadSizeMax { return .quotaExceeded }
         // Clients do not speak for the server: §4.7.2.
-        return plan.pointee.isReserved ? .notAuthorized : nil
+        return isDenied ? .notAuthorized : nil
     }
 
     /// The topic that an alias stands for, set first where the packet brings one. §3.3.2.3.4
@@ -195,6 +218,7 @@ extension Shard {
         if cache.find(topic, hash: hash) == nil, let fault = TopicFault.ofName(topic) { throw fault }
         let stamp = versions.stamp(topic)
         routes.match(topic, into: &matches)
+        if policy != nil { withhold(topic) }
         return cache.keep(topic, hash: hash, version: versions.version(stamp), stamp: stamp, matches: matches)
     }
 }

@@ -64,6 +64,8 @@ extension Shard {
             )
         }
         details.storage = stored
+        session.pointee.userName = record.userName
+        session.pointee.listener = record.listener
         for identifier in restored.received { _ = session.pointee.received.insert(identifier) }
         for inflight in Shard.inOrderOfSending(restored.inflight) {
             guard session.pointee.window.state(of: inflight.identifier.value) == nil,
@@ -75,6 +77,7 @@ extension Shard {
             details.restored.insert(inflight.record.position)
         }
         for subscription in record.subscriptions { restore(subscription, slot) }
+        recheck(slot)
         announcePresence(slot, isOnline: false)
         // Its connection went with the server, if not before: from now on its time runs, and its will is on its way.
         let disconnectedAt = record.disconnectedAt ?? now

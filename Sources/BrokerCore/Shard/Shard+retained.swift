@@ -141,6 +141,7 @@ extension Shard {
     ) {
         let session = sessions.pointer(slot)
         if delivery.options.noLocal, message.header.pointee.publisher == session.pointee.clientKey { return }
+        if policy != nil, !mayReceive(slot, message.topic) { return }
         message.retain()
         // Sent because of a subscription: RETAIN is 1, whatever Retain As Published says. [5.0 MQTT-3.3.1-8] [3.1.1 MQTT-3.3.1-8]
         let outgoing = Outgoing(

@@ -24,7 +24,7 @@ extension Shard {
                 if let full = full(subscriber.slot, subscriber.options, dispatch.parts) { return full }
             case .group:
                 let group = groups.pointer(subscriber.slot)
-                guard let index = chosenMember(group, qos: dispatch.parts.qos) else { continue }
+                guard let index = chosenMember(group, dispatch.parts, plan: plan.pointee.number) else { continue }
                 let member = group.pointee.members[index]
                 guard member.name.shard == self.index else { continue }
                 if let full = full(member.name.session, member.options, dispatch.parts) { return full }

@@ -10,6 +10,10 @@ struct SharedGroup: ~Copyable {
         var identifier: UInt32
         var options: DeliveryOptions
         var isOnline: Bool
+        /// Whom rights are asked for.
+        var subject: AccessSubject
+        /// What has been asked, under a policy.
+        var permissions: MemberPermissions?
     }
 
     /// `$share/NAME/FILTER`, whole.
@@ -58,10 +62,14 @@ extension Shard {
         let home = home(of: group)
         guard home == index else {
             return neighbours.say(
-                .join(group: group, session: slot, generation: generation, options: options, identifier: identifier),
+                .join(
+                    group: group, session: slot, generation: generation, options: options, identifier: identifier,
+                    subject: subject(of: slot)),
                 to: home)
         }
-        joinHere(group, PeerMember(shard: index, session: slot, generation: generation), options, identifier)
+        joinHere(
+            group, PeerMember(shard: index, session: slot, generation: generation), options, identifier,
+            subject(of: slot))
     }
 
     /// Leaves the group of this name; false where the session is no member.
@@ -136,16 +144,22 @@ extension Shard {
     private func home(of group: MQTTString) -> Int { group.bytes.withUnsafeBytes { neighbours.home($0) } }
 
     mutating func joinHere(
-        _ name: MQTTString, _ member: PeerMember, _ options: DeliveryOptions, _ identifier: UInt32
+        _ name: MQTTString, _ member: PeerMember, _ options: DeliveryOptions, _ identifier: UInt32,
+        _ subject: AccessSubject
     ) {
         let group = groups.pointer(groupNames[name] ?? makeGroup(name))
         if let at = group.pointee.indices[member] {
             group.pointee.members[at].options = options
             group.pointee.members[at].identifier = identifier
+            if group.pointee.members[at].subject != subject {
+                group.pointee.members[at].subject = subject
+                group.pointee.members[at].permissions = nil
+            }
             return
         }
         group.pointee.indices[member] = group.pointee.members.count
-        group.pointee.members.append(.init(name: member, identifier: identifier, options: options, isOnline: true))
+        group.pointee.members.append(
+            .init(name: member, identifier: identifier, options: options, isOnline: true, subject: subject))
     }
 
     private mutating func makeGroup(_ name: MQTTString) -> UInt32 {
@@ -199,10 +213,11 @@ extension Shard {
     // MARK: Delivering
 
     /// One copy for the group: to the next member that can take it, at that member's QoS. [5.0 MQTT-4.8.2-3]
-    mutating func forwardShared(_ slot: UInt32, _ dispatch: inout Dispatch) {
+    /// `plan`: the number of the topic's plan, 0 = none.
+    mutating func forwardShared(_ slot: UInt32, plan: UInt64, _ dispatch: inout Dispatch) {
         let group = groups.pointer(slot)
         if let exchange = dispatch.exchange, isKept(exchange, group: group.pointee.name) { return }
-        guard let index = chosenMember(group, qos: dispatch.parts.qos) else { return }
+        guard let index = chosenMember(group, dispatch.parts, plan: plan) else { return }
         group.pointee.turn = (index &+ 1) % group.pointee.members.count
         let member = group.pointee.members[index]
         dispatch.receivers &+= 1
@@ -229,19 +244,23 @@ extension Shard {
 
     /// The next in turn that is connected and keeps up; else the next that is connected; else, where messages are
     /// kept for the absent, the next of those.
-    func chosenMember(_ group: UnsafeMutablePointer<SharedGroup>, qos: UInt8) -> Int? {
+    /// Members who may not read the topic are passed over.
+    func chosenMember(
+        _ group: UnsafeMutablePointer<SharedGroup>, _ parts: MessageParts, plan: UInt64
+    ) -> Int? {
         let count = group.pointee.members.count
         guard count > 0 else { return nil }
         var connected: Int?
         var absent: Int?
         for step in 0..<count {
             let index = (group.pointee.turn &+ step) % count
+            if policy != nil, !mayReceive(&group.pointee.members[index], parts.topic, plan: plan) { continue }
             let member = group.pointee.members[index]
             guard member.isOnline else {
                 if absent == nil { absent = index }
                 continue
             }
-            if keepsUp(member, qos) { return index }
+            if keepsUp(member, parts.qos) { return index }
             if connected == nil { connected = index }
         }
         return connected ?? absent
@@ -263,7 +282,7 @@ extension Shard {
         guard let slot = groupNames[name] else { return }
         var dispatch = Dispatch(parts: parts)
         dispatch.expirySeconds = remainingSeconds(parts.expiresAt)
-        forwardShared(slot, &dispatch)
+        forwardShared(slot, plan: 0, &dispatch)
         dispatch.finish()
     }
 }

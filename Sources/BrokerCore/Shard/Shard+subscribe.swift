@@ -14,7 +14,9 @@ extension Shard {
         codes.reserveCapacity(packet.subscriptions.count)
         var retainedFor: [RetainedRequest] = []
         var changes = SubscriptionChanges()
-        for subscription in packet.subscriptions {
+        for asked in packet.subscriptions {
+            var subscription = asked
+            if connection.pointee.isMounted { subscription.filter = try mount(asked.filter, connection) }
             changes.note(subscription.filter, self.subscription(to: subscription.filter, sessionSlot))
             let code = try subscription.filter.bytes.borrowed { filter throws(Fault) in
                 try subscribe(
@@ -56,12 +58,14 @@ extension Shard {
         }
         var codes: [ReasonCode] = []
         var changes = SubscriptionChanges()
-        for filter in packet.filters {
+        for asked in packet.filters {
+            let filter = connection.pointee.isMounted ? try mount(asked, connection) : asked
             changes.note(filter, subscription(to: filter, sessionSlot))
             let code = try filter.bytes.borrowed { bytes throws(Fault) in
                 try unsubscribe(bytes, sessionSlot)
             }
             codes.append(code)
+            guard code != .notAuthorized else { continue }
             let client = sessions.pointer(sessionSlot).pointee.clientIdentifier
             log([.unsubscribe, .debug], .unsubscription(client: client, filter: filter))
         }
@@ -95,6 +99,21 @@ extension Shard {
     }
 
     // MARK: One filter
+
+    /// The filter behind the listener's mount point; of a shared one, its filter.
+    private func mount(
+        _ filter: MQTTString, _ connection: UnsafeMutablePointer<Connection>
+    ) throws(Fault) -> MQTTString {
+        let bytes = filter.bytes.withUnsafeBytes { bytes -> [UInt8] in
+            guard case .shared(_, let inner) = TopicSyntax.sharedFilter(bytes) else {
+                return mounted(bytes, connection)
+            }
+            return [UInt8](bytes[..<inner.lowerBound])
+                + mounted(UnsafeRawBufferPointer(rebasing: bytes[inner]), connection)
+        }
+        guard let filter = MQTTString(bytes) else { throw .refused(.topicFilterInvalid) }
+        return filter
+    }
 
     /// The session's subscription with exactly this filter, as it is now.
     private func subscription(to filter: MQTTString, _ slot: UInt32) -> SubscriptionChanges.State? {
@@ -134,15 +153,19 @@ extension Shard {
         switch TopicSyntax.sharedFilter(filter) {
         case .invalid:
             throw .refused(.topicFilterInvalid)  // [5.0 MQTT-4.8.2-1] [5.0 MQTT-4.8.2-2]
-        case .shared:
+        case .shared(_, let inner):
             guard TopicFault.levels(of: filter) <= TopicFault.levelsMax else { return .topicFilterInvalid }
             // [5.0 MQTT-3.8.3-4]
             guard !subscription.noLocal else { throw .malformed(.noLocalOnShared) }
+            guard mayAsk(.subscribe, UnsafeRawBufferPointer(rebasing: filter[inner]), session) else {
+                return .notAuthorized
+            }
             joinGroup(subscription.filter, identifier, options, session)
         case .notShared:
             // [5.0 MQTT-4.7.1-1] [5.0 MQTT-4.7.1-2] [3.1.1 MQTT-4.7.1-2] [3.1.1 MQTT-4.7.1-3]
             guard TopicSyntax.isValidFilter(filter) else { throw .refused(.topicFilterInvalid) }
             guard TopicFault.levels(of: filter) <= TopicFault.levelsMax else { return .topicFilterInvalid }
+            guard mayAsk(.subscribe, filter, session) else { return .notAuthorized }
             let isNew = addSubscription(filter, identifier, options, session)
             let wants =
                 subscription.retainHandling == .sendAlways || (subscription.retainHandling == .sendIfNew && isNew)
@@ -177,10 +200,14 @@ extension Shard {
 
     private mutating func unsubscribe(_ filter: UnsafeRawBufferPointer, _ slot: UInt32) throws(Fault) -> ReasonCode {
         if TopicSyntax.hasSharePrefix(filter) {
-            guard TopicSyntax.sharedFilter(filter) != .invalid else { return .topicFilterInvalid }
+            guard case .shared(_, let inner) = TopicSyntax.sharedFilter(filter) else { return .topicFilterInvalid }
+            guard mayAsk(.unsubscribe, UnsafeRawBufferPointer(rebasing: filter[inner]), slot) else {
+                return .notAuthorized
+            }
             return leaveGroup(filter, slot) ? .success : .noSubscriptionExisted
         }
         guard TopicSyntax.isValidFilter(filter) else { throw .refused(.topicFilterInvalid) }
+        guard mayAsk(.unsubscribe, filter, slot) else { return .notAuthorized }
         // Character by character the same filter, or none. [5.0 MQTT-3.10.4-1] [3.1.1 MQTT-3.10.4-1]
         guard let place = place(of: filter, slot) else { return .noSubscriptionExisted }
         remove(filter, place, slot)

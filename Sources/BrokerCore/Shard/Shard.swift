@@ -12,7 +12,9 @@ import MQTTProtocol
 package struct Shard: ~Copyable {
     package var index: Int { neighbours.index }
     package let settings: ShardSettings
-    package let listeners: [ListenerSettings]
+    package internal(set) var listeners: [ListenerSettings]
+    /// Who may do what; nil = everybody everything.
+    var policy: (any AccessPolicy)?
 
     /// The moment of the event being handled.
     var now: Int64 = 0
@@ -64,11 +66,13 @@ package struct Shard: ~Copyable {
     ///   - homeKey: the same for all of them: decides which shard keeps what. Messages in the log name their publisher by
     ///     it, so it stays the same over restarts.
     ///   - census: the same for all of them: counts what is limited for the whole broker.
+    ///   - policy: who may do what; `replaceAccess` replaces it.
     ///   - seed: chance, for hash keys and client identifiers.
     package init(
         index: Int = 0, count: Int = 1, homeKey: UInt64 = 0, census: Census = Census(), settings: ShardSettings,
-        listeners: [ListenerSettings], seed: UInt64
+        listeners: [ListenerSettings], policy: (any AccessPolicy)? = nil, seed: UInt64
     ) {
+        self.policy = policy
         self.census = census
         neighbours = Neighbourhood(index: index, count: count, key: homeKey)
         self.settings = settings

@@ -67,6 +67,12 @@ final class Strangers: Sendable {
         }
     }
 
+    /// Stands for an address where connections take turns by where they come from.
+    static func word(_ address: SocketAddress?) -> UInt64 {
+        let key = key(address)
+        return key.low &+ key.high &* 0x9E37_79B9_7F4A_7C15
+    }
+
     private static func key(_ address: SocketAddress?) -> Key {
         guard let address else { return Key(high: 0, low: 0) }
         return address.withSockAddr { sockaddr, _ in

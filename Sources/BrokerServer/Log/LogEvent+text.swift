@@ -30,6 +30,10 @@ extension LogWriter {
             return [(.debug, "Sending CONNACK to \(client) (\(sessionPresent ? 1 : 0), \(code))")]
         case .disconnected(_, let client, let cause):
             return [(.notice, LogWriter.text(client: client?.description ?? "<unknown>", cause))]
+        case .loginRefused(_, let client, let userName, let refusal):
+            return [(.notice, LogWriter.text(client, userName, refusal))]
+        case .denied(let action, let subject, let topic, let why, let isDetail):
+            return [(isDetail ? .debug : .notice, LogWriter.text(action, subject, topic, why))]
         case .takenOver(let client):
             return [(.error, "Client \(client) already connected, closing old connection.")]
         case .subscription(let client, let filter, let qos):

@@ -12,7 +12,9 @@ final class LogWriter: Sendable {
     let types: LogTypes
     let connectionMessages: Bool
     private let timestamp: LogTimestamp
+    private let format: LogFormat
     private let destinations: [LogDestination]
+    private let path: String?
     private let file: NIOLockedValueBox<Int32>
     /// Lines for `log_dest topic`, taken by whoever publishes them.
     private let topicLines = NIOLockedValueBox<[(topic: String, text: String)]>([])
@@ -23,15 +25,12 @@ final class LogWriter: Sendable {
         types = configuration.types
         connectionMessages = configuration.connectionMessages
         timestamp = configuration.timestamp
+        format = configuration.format
         destinations = configuration.destinations
-        var descriptor: Int32 = -1
-        for case .file(let path) in configuration.destinations {
-            descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
-            guard descriptor >= 0 else {
-                throw LogFileError(path: path, reason: String(cString: strerror(errno)))
-            }
-        }
-        file = NIOLockedValueBox(descriptor)
+        var path: String?
+        for case .file(let named) in configuration.destinations { path = named }
+        self.path = path
+        file = NIOLockedValueBox(try path.map { try LogWriter.open($0) } ?? -1)
         if destinations.contains(.syslog) {
             let facility = configuration.syslogLocalFacility.map { Int32((16 + $0) << 3) } ?? LOG_DAEMON
             openlog(LogWriter.syslogName, LOG_PID, facility)
@@ -40,15 +39,45 @@ final class LogWriter: Sendable {
 
     private static nonisolated(unsafe) let syslogName = strdup("martlet")
 
+    /// Opens the log file anew, for a tool that has moved the old one away. Where that fails lines go on into the old one.
+    func reopen() throws {
+        guard let path else { return }
+        let fresh = try LogWriter.open(path)
+        let old = file.withLockedValue { descriptor in
+            defer { descriptor = fresh }
+            return descriptor
+        }
+        close(old)
+    }
+
+    private static func open(_ path: String) throws -> Int32 {
+        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else { throw LogFileError(path: path, reason: String(cString: strerror(errno))) }
+        return descriptor
+    }
+
+    /// Gives the log file to the user the broker becomes, who opens it anew one day.
+    func give(to privileges: Privileges) {
+        file.withLockedValue { if $0 >= 0 { privileges.give($0) } }
+    }
+
     func wants(_ type: LogType) -> Bool { types.contains(LogTypes(type)) }
 
     func write(_ type: LogType, _ text: @autoclosure () -> String) {
         guard wants(type), !destinations.isEmpty else { return }
         var seconds = timeval()
         gettimeofday(&seconds, nil)
-        let text = text()
-        var line = timestamp.prefix(unixSeconds: Int(seconds.tv_sec)) + text
-        if line.utf8.count > LogWriter.lineBytesMax { line = String(line.prefix(LogWriter.lineBytesMax)) + "…" }
+        var text = text()
+        var line: String
+        switch format {
+        case .text:
+            line = timestamp.prefix(unixSeconds: Int(seconds.tv_sec)) + text
+            if line.utf8.count > LogWriter.lineBytesMax { line = String(line.prefix(LogWriter.lineBytesMax)) + "…" }
+        case .json:
+            if text.utf8.count > LogWriter.lineBytesMax { text = String(text.prefix(LogWriter.lineBytesMax)) + "…" }
+            line = LogLine.json(type, text, timestamp, seconds)
+            text = line
+        }
         line += "\n"
         for destination in destinations {
             switch destination {

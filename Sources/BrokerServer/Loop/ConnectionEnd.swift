@@ -1,4 +1,5 @@
 import BrokerCore
+import MQTTProtocol
 import NIOCore
 
 /// A connection as its shard's loop sees it: something that brings bytes and takes bytes. Its socket is on the same loop
@@ -28,6 +29,9 @@ class ConnectionEnd {
         self.listener = listener
         self.newcomer = newcomer
     }
+
+    /// What TLS or PSK says who it is, where that is to be its user name.
+    final var identity: MQTTString? { newcomer?.identity.flatMap { MQTTString(Array($0.utf8)) } }
 
     // MARK: Bytes in
 
@@ -75,7 +79,7 @@ class ConnectionEnd {
     /// Feeds the shard; keeps what it did not take.
     private func take(_ bytes: ByteBuffer) {
         let consumed = bytes.withUnsafeReadableBytes { loop.receive($0, on: self) }
-        if isStranger, !isClosing, loop.isOpen(id) {
+        if isStranger, !isClosing, loop.hasKnocked(id) {
             isStranger = false
             becameKnown()
         }

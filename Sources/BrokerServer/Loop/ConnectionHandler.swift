@@ -100,7 +100,7 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
         route = .undecided(ByteBuffer())  // nobody else holds the buffer now: it grows in place
         let isFirst = start.readableBytes == 0
         if isFirst { start = bytes } else { start.writeImmutableBuffer(bytes) }
-        switch start.withUnsafeReadableBytes({ loop.home(ofConnection: $0) }) {
+        switch start.withUnsafeReadableBytes({ loop.home(ofConnection: $0, of: self) }) {
         case .unknown:
             // The receive buffer is everybody's.
             route = .undecided(isFirst ? copy(bytes) : start)

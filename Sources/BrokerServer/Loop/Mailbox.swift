@@ -1,4 +1,5 @@
 import BrokerCore
+import MQTTProtocol
 import NIOConcurrencyHelpers
 import NIOCore
 
@@ -8,6 +9,8 @@ enum Mail: Sendable {
     case peer(PeerBatch, from: Int)
     /// The store answers.
     case storage([StorageEvent])
+    /// A login was checked.
+    case verdict(ConnectionID, AuthenticationVerdict)
 
     // To the loop of a session, from the loop of its socket.
     case open(RelayedConnection.Key, Listener, SocketAddress?, Newcomer?)

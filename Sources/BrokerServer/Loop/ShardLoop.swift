@@ -1,3 +1,4 @@
+import BrokerAccess
 import BrokerConfiguration
 import BrokerCore
 import MQTTProtocol
@@ -15,6 +16,8 @@ final class ShardLoop {
     private let clock: ServerClock
     private let log: LogWriter
     private var storage: LoopStorage
+    private var access: AccessSnapshot
+    private let doorkeeper: Doorkeeper
 
     private let mailboxes: [Mailbox]
     private let homeKey: UInt64
@@ -48,9 +51,11 @@ final class ShardLoop {
     ///   - homeKey: what decides whose session a client's is.
     init(
         eventLoop: any EventLoop, shard: consuming Shard, mailboxes: [Mailbox], homeKey: UInt64, clock: ServerClock,
-        log: LogWriter, storage: LoopStorage
+        log: LogWriter, storage: LoopStorage, access: AccessSnapshot, doorkeeper: Doorkeeper
     ) {
         self.storage = storage
+        self.access = access
+        self.doorkeeper = doorkeeper
         self.eventLoop = eventLoop
         self.mailboxes = mailboxes
         self.homeKey = homeKey
@@ -66,6 +71,7 @@ final class ShardLoop {
 
     func accept(_ end: ConnectionEnd) -> ConnectionID {
         let id = shard.accepted(listener: end.listener.index, at: end.newcomer?.acceptedAt ?? clock.now())
+        if let identity = end.identity { shard.identified(id, as: identity) }
         while handlers.count <= Int(id.slot) { handlers.append(nil) }
         handlers[Int(id.slot)] = end
         if log.wants(.notice), log.connectionMessages {
@@ -100,7 +106,7 @@ final class ShardLoop {
         settle()
     }
 
-    func isOpen(_ id: ConnectionID) -> Bool { shard.isOpen(id) }
+    func hasKnocked(_ id: ConnectionID) -> Bool { shard.hasKnocked(id) }
 
     func writabilityChanged(_ handler: ConnectionEnd) {
         shard.writabilityChanged(handler.id, to: handler.isWritable, at: clock.now())
@@ -173,6 +179,7 @@ final class ShardLoop {
             // Not from inside another connection's packet: at the next turn.
             eventLoop.assumeIsolatedUnsafeUnchecked().execute { self.resume(id) }
         case .storage(let request): storage.ask(request)
+        case .authenticate(let request): authenticate(request)
         case .tell(let neighbour, let batch): mailboxes[neighbour].post(.peer(batch, from: index))
         case .log(let event): write(event)
         }
@@ -181,6 +188,23 @@ final class ShardLoop {
     private func resume(_ id: ConnectionID) {
         guard let handler = handler(id), !shard.isPaused(id) else { return }
         handler.resumeReading()
+    }
+
+    private func authenticate(_ request: AuthenticationRequest) {
+        let source = Strangers.word(handler(request.connection)?.remoteAddress)
+        let known = doorkeeper.verdict(request, access, source: source, to: mailboxes[index])
+        if let known { shard.authenticated(request.connection, known, at: clock.now()) }
+    }
+
+    /// What decides about access from now on.
+    func replaceAccess(_ access: AccessSnapshot, _ listeners: [ListenerSettings]) {
+        self.access = access
+        shard.replaceAccess(policy: access.policy, listeners: listeners, at: clock.now())
+        shard.dismiss(at: clock.now()) { listener, userName in
+            guard case .file(let file) = access.passwords[listener] else { return false }
+            return file.hashes[userName] == nil
+        }
+        settle()
     }
 
     private func askStorage() {
@@ -286,8 +310,10 @@ final class ShardLoop {
     var isAlone: Bool { mailboxes.count == 1 }
     func mailbox(of shard: Int) -> Mailbox { mailboxes[shard] }
 
-    func home(ofConnection bytes: UnsafeRawBufferPointer) -> Shard.Home {
-        Shard.home(ofConnection: bytes, count: mailboxes.count, key: homeKey, packetSizeMax: packetSizeMax)
+    func home(ofConnection bytes: UnsafeRawBufferPointer, of end: ConnectionEnd) -> Shard.Home {
+        Shard.home(
+            ofConnection: bytes, count: mailboxes.count, key: homeKey, packetSizeMax: packetSizeMax,
+            listener: shard.listeners[end.listener.index], identity: end.identity)
     }
 
     /// A connection that nobody's shard knows yet: CONNECT in time, or the end.
@@ -315,6 +341,7 @@ final class ShardLoop {
     private func read(_ mail: Mail) {
         switch mail {
         case .storage(let answers): hear(answers)
+        case .verdict(let id, let verdict): shard.authenticated(id, verdict, at: clock.now())
         case .peer(let batch, let neighbour): shard.handle(batch, from: neighbour, at: clock.now())
         case .open(let key, let listener, let address, let newcomer):
             let end = RelayedConnection(

@@ -1,0 +1,16 @@
+import ArgumentParser
+import Glibc
+
+/// Where the process begins. The main thread starts everything else and then waits for the end, where Swift's own async `main`
+/// would end that thread: glibc gives a new user to living threads only, and the process would go on showing root as its
+/// owner under `user NAME`.
+@main
+enum Program {
+    static func main() {
+        Task.detached {
+            await Martlet.main()
+            exit(EXIT_SUCCESS)
+        }
+        while true { pause() }  // comes back for every signal; others act on them
+    }
+}

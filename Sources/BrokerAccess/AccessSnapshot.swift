@@ -1,0 +1,78 @@
+package import BrokerCore
+
+/// What the operator wrote about access for one listener.
+package struct ListenerAccess: Sendable {
+    /// `ListenerSettings.name`.
+    package var name: UInt32
+    package var passwordFile: String?
+    package var aclFile: String?
+    /// The dynamic security plugin is named: it never fails open.
+    package var isClosed: Bool
+
+    package init(name: UInt32, passwordFile: String? = nil, aclFile: String? = nil, isClosed: Bool = false) {
+        self.name = name
+        self.passwordFile = passwordFile
+        self.aclFile = aclFile
+        self.isClosed = isClosed
+    }
+}
+
+/// Everything that decides about access, read at one moment: never changed, only replaced as a whole. Making one touches
+/// nothing that runs, so a reload tries it first and keeps the old one where it fails.
+package struct AccessSnapshot: Sendable {
+    /// Who checks the user names of a listener's clients.
+    package enum Passwords: Sendable {
+        /// Nobody: any name is taken.
+        case unchecked
+        case file(PasswordFile)
+        /// Somebody who is not there: nobody is let in by password.
+        case closed
+    }
+
+    /// By the listeners' numbers.
+    package let passwords: [Passwords]
+    /// Who may do what; nil = everybody everything.
+    package let policy: (any AccessPolicy)?
+    package let remarks: [AccessRemark]
+
+    /// Reads every file once.
+    package static func load(_ listeners: [ListenerAccess]) throws(AccessFileError) -> AccessSnapshot {
+        var passwordFiles: [String: PasswordFile] = [:]
+        var aclFiles: [ACLFile] = []
+        var passwords: [Passwords] = []
+        var entries: [UInt32: ListenerPolicies.Entry] = [:]
+        var remarks: [AccessRemark] = []
+        for listener in listeners {
+            if listener.isClosed {
+                passwords.append(.closed)
+                entries[listener.name] = .closed
+                continue
+            }
+            if let path = listener.passwordFile {
+                if let known = passwordFiles[path] {
+                    passwords.append(.file(known))
+                } else {
+                    let file = try PasswordFile.load(path)
+                    passwordFiles[path] = file
+                    remarks += file.remarks
+                    passwords.append(.file(file))
+                }
+            } else {
+                passwords.append(.unchecked)
+            }
+            if let path = listener.aclFile {
+                var index = aclFiles.firstIndex { $0.path == path }
+                if index == nil {
+                    aclFiles.append(try ACLFile.load(path))
+                    remarks += aclFiles[aclFiles.count - 1].remarks
+                    index = aclFiles.count - 1
+                }
+                entries[listener.name] = .file(index ?? 0)
+            } else {
+                entries[listener.name] = .open
+            }
+        }
+        let policies = ListenerPolicies(files: aclFiles, entries: entries)
+        return AccessSnapshot(passwords: passwords, policy: policies.isOpen ? nil : policies, remarks: remarks)
+    }
+}

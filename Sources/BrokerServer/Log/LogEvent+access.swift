@@ -1,0 +1,34 @@
+import BrokerCore
+import MQTTProtocol
+
+/// Why somebody may not come in, or may not do something: what mosquitto's log leaves people to guess.
+extension LogWriter {
+    static func text(_ client: MQTTString, _ userName: MQTTString?, _ refusal: LoginRefusal) -> String {
+        let who = "Login of client '\(client)'" + (userName.map { ", user '\($0)'," } ?? "") + " refused: "
+        let why =
+            switch refusal {
+            case .anonymous: "it gave no user name, and this listener lets nobody in without (allow_anonymous false)."
+            case .wrongPassword: "no such user, or another password."
+            case .noIdentity:
+                "it showed no certificate to take the user name from (use_identity_as_username, use_subject_as_username)."
+            case .noUserName: "it gave no user name to take as its identifier (use_username_as_clientid)."
+            case .clientIdentifierPrefix: "its identifier does not begin with clientid_prefixes."
+            case .busy: "too many logins wait to be checked."
+            case .closed: "passwords would be dynamic security's to check, and that is not running."
+            }
+        return who + why
+    }
+
+    static func text(_ action: AccessAction, _ subject: AccessSubject, _ topic: [UInt8], _ why: String) -> String {
+        let verb =
+            switch action {
+            case .publish: "publish to"
+            case .receive: "receive"
+            case .subscribe: "subscribe to"
+            case .unsubscribe: "unsubscribe from"
+            }
+        let user = subject.userName.map { "user '\($0)'" } ?? "anonymous"
+        let name = MQTTString(topic)?.description ?? ""
+        return "Client '\(subject.clientIdentifier)' (\(user)) may not \(verb) '\(name)': \(why)."
+    }
+}
