@@ -2,8 +2,8 @@ package import BrokerConfiguration
 
 /// What an operator should be told about a configuration that can be used: risks and contradictions that no single line shows.
 ///
-/// Each rule is a function from the report to findings. Those here need nothing but the configuration; `+certificates` reads
-/// the files of TLS.
+/// Each rule is a function from the report to findings. Those here need nothing but the configuration; `+certificates` and
+/// `+acl` read the files it names.
 package enum ConfigurationLint {
     /// All findings, listener by listener, then those about the whole broker. None where the report has errors. Without
     /// `surroundings` nothing but the configuration is looked at.
@@ -17,6 +17,7 @@ package enum ConfigurationLint {
             findings += encryption(listener, place)
             if let surroundings { findings += certificates(listener, place, surroundings) }
         }
+        if let surroundings { findings += accessFiles(configuration, surroundings) }
         let whole = ConfigurationReport.Place(file: report.listenerPlaces.first?.file ?? "", line: nil)
         return findings + queues(configuration, report, whole)
     }

@@ -34,6 +34,12 @@ package struct Finding: Sendable, Equatable {
         case authorityUnfit = "authority-unfit"
         /// A list of revoked certificates that was to be renewed.
         case revocationListOld = "revocation-list-old"
+        /// A line of an ACL file that can never decide anything.
+        case aclLineDead = "acl-line-dead"
+        /// One that another makes superfluous.
+        case aclLineRedundant = "acl-line-redundant"
+        /// Rights for a user who has no password.
+        case aclUserUnknown = "acl-user-unknown"
     }
 
     package let rule: Rule
