@@ -121,6 +121,9 @@ extension Timestamp {
         return (year + tail + "Z", isGeneralized)
     }
 
+    /// `YYMMDDHHMMSSZ`
+    package var utcTime: String { encoded.text }
+
     private static func padded(_ number: Int, _ width: Int) -> String {
         let text = String(number)
         return String(repeating: "0", count: max(0, width - text.count)) + text

@@ -42,7 +42,7 @@ extension ChainVerifier {
                 continue
             }
             guard let nextUpdate = list.nextUpdate, now > nextUpdate else { return .success(list) }
-            return .failure(Missing(reason: .revocationListExpired(issuer: name, at: nextUpdate)))
+            missing = Missing(reason: .revocationListExpired(issuer: name, at: nextUpdate))
         }
         return .failure(missing)
     }

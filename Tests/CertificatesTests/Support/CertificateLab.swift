@@ -4,12 +4,12 @@ import Foundation
 /// Makes certificates of every kind with OpenSSL, good and bad: `NAME.key`, `NAME.crt` in its folder.
 struct CertificateLab {
     let openSSL: OpenSSL
-    /// The moment everything was made, for verifying before, at and after it.
+    /// An hour after everything was made, for verifying before, at and after it.
     let now: Timestamp
 
     init() throws {
         openSSL = try OpenSSL()
-        now = Timestamp(seconds: Int64(Date().timeIntervalSince1970) + 2)
+        now = Timestamp(seconds: Int64(Date().timeIntervalSince1970) + 3600)
     }
 
     static let authority = """
@@ -65,7 +65,7 @@ struct CertificateLab {
     /// `NAME.crl`, listing the serial numbers of `revoked`.
     func revocationList(
         _ name: String, by issuer: String, revoking revoked: [String] = [], reason: String? = nil, days: Int = 7,
-        extensions: String? = nil
+        updateIn delay: Int = 0, extensions: String? = nil
     ) throws {
         try openSSL.write("", to: "\(name).index")
         try openSSL.write("01\n", to: "\(name).number")
@@ -86,7 +86,12 @@ struct CertificateLab {
         for one in revoked {
             try openSSL.run(base + ["-revoke", "\(one).crt"] + (reason.map { ["-crl_reason", $0] } ?? []))
         }
-        try openSSL.run(base + ["-gencrl", "-crldays", "\(days)", "-out", "\(name).crl"])
+        var dates = ["-crldays", "\(days)"]
+        if delay > 0 {
+            let moments = [now.adding(days: delay), now.adding(days: delay + days)].map { "20\($0.utcTime)" }
+            dates = ["-crl_lastupdate", moments[0], "-crl_nextupdate", moments[1]]
+        }
+        try openSSL.run(base + ["-gencrl", "-out", "\(name).crl"] + dates)
     }
 
     func load(_ names: [String]) throws -> [ParsedCertificate] {
