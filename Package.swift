@@ -148,7 +148,7 @@ let package = Package(
             resources: [.copy("Resources")], swiftSettings: house),
         // Chains, lists of revoked certificates and formats, each beside what OpenSSL says of it.
         .testTarget(
-            name: "CertificatesTests", dependencies: ["Certificates"], swiftSettings: house),
+            name: "CertificatesTests", dependencies: ["Certificates", "martlet"], swiftSettings: house),
         // TLS settings, WebSocket frames and requests, PROXY headers: tables of bytes.
         .testTarget(
             name: "MQTTTransportTests",

@@ -11,11 +11,13 @@ struct Martlet: AsyncParsableCommand {
             What becomes of each of its lines:   martlet config check FILE
             What the broker keeps on disk:       martlet store --help
             Users and their passwords:           martlet passwd --help
+            Keys, certificates, an authority:    martlet certs --help
             """,
-        subcommands: [BrokerCommand.self, ConfigCommand.self, StoreCommand.self, PasswordCommand.self])
+        subcommands: [BrokerCommand.self, ConfigCommand.self, StoreCommand.self, PasswordCommand.self, CertsCommand.self])
 
     static func main() async {
         if ProgramName.called == PasswordCommand.mosquittoName { ProgramName.run(PasswordCommand.self) }
+        MkcertProgram.runIfCalledSo()
         await main(nil)
     }
 }

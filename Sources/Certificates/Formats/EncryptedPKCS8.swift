@@ -54,20 +54,21 @@ package enum EncryptedPKCS8 {
         let scheme: Scheme
         do { scheme = try Scheme(der) } catch { throw KeyFault.malformed("\(error)") }
         guard let cipher = scheme.keyBytes, let hash = scheme.hash else {
-            throw KeyFault.unsupported("only keys encrypted with PBES2, PBKDF2 and AES-CBC are read; \(scheme.name)")
+            throw KeyFault.unsupported(
+                "only keys encrypted with PBES2, PBKDF2 and AES or 3DES are read; \(scheme.name)")
         }
-        guard (1...roundsMax).contains(scheme.rounds), scheme.vector.count == 16 else {
+        guard (1...roundsMax).contains(scheme.rounds), scheme.vector.count == (scheme.isTripleDES ? 8 : 16) else {
             throw KeyFault.malformed("the parameters of its encryption are out of range")
         }
         guard
             let key = try? KDF.Insecure.PBKDF2.deriveKey(
                 from: Array(passphrase.utf8), salt: scheme.salt, using: hash, outputByteCount: cipher,
                 unsafeUncheckedRounds: scheme.rounds),
-            let plain = try? AES._CBC.decrypt(scheme.secret, using: key, iv: AES._CBC.IV(ivBytes: scheme.vector)),
+            let plain = scheme.decrypt(with: key),
             // One wrong passphrase in 256 gives a padding that fits; what comes out is still no DER.
-            (try? ASN1Node.document(Array(plain), "key")) != nil
+            (try? ASN1Node.document(plain, "key")) != nil
         else { throw KeyFault.wrongPassphrase }
-        return Array(plain)
+        return plain
     }
 
     /// What the file says of how it was encrypted.
@@ -79,6 +80,16 @@ package enum EncryptedPKCS8 {
         var keyBytes: Int?
         var vector: [UInt8] = []
         var secret: [UInt8] = []
+        /// What OpenSSL 3's `req -keyout` still uses; read, never written.
+        var isTripleDES = false
+
+        func decrypt(with key: SymmetricKey) -> [UInt8]? {
+            if isTripleDES {
+                return TripleDES.decryptCBC(secret, key: key.withUnsafeBytes { Array($0) }, vector: vector)
+            }
+            guard let initial = try? AES._CBC.IV(ivBytes: vector) else { return nil }
+            return (try? AES._CBC.decrypt(secret, using: key, iv: initial)).map { Array($0) }
+        }
 
         init(_ der: [UInt8]) throws(Malformed) {
             let part = "encrypted key"
@@ -121,8 +132,10 @@ package enum EncryptedPKCS8 {
                 case "2.16.840.1.101.3.4.1.2": 16
                 case "2.16.840.1.101.3.4.1.22": 24
                 case "2.16.840.1.101.3.4.1.42": 32
+                case "1.2.840.113549.3.7": 24
                 default: nil
                 }
+            isTripleDES = cipher == "1.2.840.113549.3.7"
             name = "this one uses \(keyBytes == nil ? cipher : function)"
             if keyBytes != nil { vector = Array(try encryption.next("initial vector").octets("initial vector")) }
         }

@@ -1,7 +1,8 @@
 /// DES three times over with CBC, as PKCS#12 of old wants it (RFC 7292 appendix B, FIPS 46-3).
 ///
-/// For `p12 --legacy` alone: Android before 11 and old Java read nothing else, and swift-crypto has it, rightly, not.
-/// Never used where we may choose. It is not constant-time, and need not be: it runs once, on a person's own machine.
+/// Written for `p12 --legacy` alone: Android before 11 and old Java read nothing else; and read because OpenSSL 3's
+/// `req -keyout` still encrypts keys with it. swift-crypto has it, rightly, not. Never used where we may choose. It is
+/// not constant-time, and need not be: it runs once, on a person's own machine.
 enum TripleDES {
     static func encryptCBC(_ plain: [UInt8], key: [UInt8], vector: [UInt8]) -> [UInt8] {
         precondition(key.count == 24 && vector.count == 8, "three keys of 8 bytes, and a block")
@@ -19,6 +20,26 @@ enum TripleDES {
             withUnsafeBytes(of: block.bigEndian) { result.append(contentsOf: $0) }
         }
         return result
+    }
+
+    /// `nil` where the length or the padding is wrong: most often the key was.
+    static func decryptCBC(_ secret: [UInt8], key: [UInt8], vector: [UInt8]) -> [UInt8]? {
+        guard key.count == 24, vector.count == 8, !secret.isEmpty, secret.count % 8 == 0 else { return nil }
+        let schedules = (0..<3).map { subkeys(word(key[($0 * 8)..<($0 * 8 + 8)])) }
+        var previous = word(vector[...])
+        var result: [UInt8] = []
+        for start in stride(from: 0, to: secret.count, by: 8) {
+            let sealed = word(secret[start..<start + 8])
+            var block = crypt(sealed, schedules[2].reversed())
+            block = crypt(block, schedules[1])
+            block = crypt(block, schedules[0].reversed()) ^ previous
+            previous = sealed
+            withUnsafeBytes(of: block.bigEndian) { result.append(contentsOf: $0) }
+        }
+        guard let padding = result.last, (1...8).contains(padding),
+            result.suffix(Int(padding)).allSatisfy({ $0 == padding })
+        else { return nil }
+        return Array(result.dropLast(Int(padding)))
     }
 
     private static func word(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }

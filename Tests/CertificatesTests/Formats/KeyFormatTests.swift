@@ -73,7 +73,7 @@ struct KeyFormatTests {
 
     @Test(
         "behind a passphrase: we open OpenSSL's",
-        arguments: ["aes-128-cbc", "aes-192-cbc", "aes-256-cbc"],
+        arguments: ["aes-128-cbc", "aes-192-cbc", "aes-256-cbc", "des3"],
         ["hmacWithSHA1", "hmacWithSHA256", "hmacWithSHA512"])
     func encryptedByOpenSSL(_ cipher: String, _ function: String) throws {
         let lab = try CertificateLab()
@@ -94,9 +94,9 @@ struct KeyFormatTests {
         let lab = try CertificateLab()
         try lab.key("one", "RSA-2048")
         try lab.openSSL.run(
-            "pkcs8", "-topk8", "-in", "one.key", "-v2", "des3", "-passout", "pass:x", "-out", "des3.key")
+            "pkcs8", "-topk8", "-in", "one.key", "-v2", "camellia-256-cbc", "-passout", "pass:x", "-out", "rare.key")
         try lab.openSSL.run("rsa", "-in", "one.key", "-aes256", "-traditional", "-passout", "pass:x", "-out", "old.key")
-        for name in ["des3.key", "old.key"] {
+        for name in ["rare.key", "old.key"] {
             do {
                 _ = try PrivateKey(file: lab.openSSL.read(name), name: name, passphrase: "x")
                 Issue.record("\(name) was read")
