@@ -13,7 +13,7 @@ struct CertsCommand: ParsableCommand {
               martlet certs server broker.example 127.0.0.1          server.crt, server.key
               martlet certs client sensor1                           sensor1.crt, sensor1.key
               martlet certs verify server.crt --cafile ca.crt --host broker.example
-              martlet certs revoke sensor1.crt                       ca.crl, which a running broker takes up
+              martlet certs revoke sensor1.crt                       ca.crl, for the listener's crlfile
 
             With the key made elsewhere:      martlet certs csr, then martlet certs sign
             Everything of a course at once:   martlet certs demo-set DIR

@@ -7,8 +7,8 @@ struct CertsRevokeCommand: ParsableCommand {
         commandName: "revoke",
         abstract: "Take certificates back: write the authority's CRL.",
         discussion: """
-            A broker whose configuration names the CRL as crlfile takes the new one up by itself and lets go who is on
-            it. A CRL has an end, so that nobody can hide a newer one: renew it in time, without naming a certificate.
+            A broker whose configuration names the CRL as crlfile refuses who is on it, once it has read it. A
+            CRL has an end, so that nobody can hide a newer one: renew it in time, without naming a certificate.
 
             Reasons: unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation,
             certificateHold, privilegeWithdrawn.

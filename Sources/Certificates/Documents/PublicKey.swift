@@ -11,7 +11,7 @@ package struct PublicKey: Sendable {
         case p521(P521.Signing.PublicKey)
         case ed25519(Curve25519.Signing.PublicKey)
         /// A kind or size we cannot use; the text names it. Certificates with such a key can be read and shown.
-        case unusable(String)
+        case unusable(String, rsaBits: Int? = nil)
     }
 
     let backing: Backing
@@ -43,9 +43,13 @@ package struct PublicKey: Sendable {
         switch "\(kind)" {
         case "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10":
             // 1024 bits are read so that they can be named, and because an old root may be trusted explicitly.
-            if let key = try? _RSA.Signing.PublicKey(unsafeDERRepresentation: der) { return .rsa(key) }
             guard let bitCount = try? modulusBits(bits) else { throw unreadable }
-            return .unusable("RSA \(bitCount)")
+            // Beyond the limit a stranger's chain would cost us more than it may.
+            guard bitCount >= 1024, bitCount <= PrivateKey.rsaBitsMax else {
+                return .unusable("RSA \(bitCount)", rsaBits: bitCount)
+            }
+            guard let key = try? _RSA.Signing.PublicKey(unsafeDERRepresentation: der) else { throw unreadable }
+            return .rsa(key)
         case "1.2.840.10045.2.1":
             let curve = parameters.flatMap { try? $0.objectIdentifier("curve") }.map { "\($0)" }
             switch curve {
@@ -89,7 +93,7 @@ extension PublicKey: CustomStringConvertible {
         case .p384: "EC P-384"
         case .p521: "EC P-521"
         case .ed25519: "Ed25519"
-        case .unusable(let what): what
+        case .unusable(let what, _): what
         }
     }
 
@@ -101,7 +105,7 @@ extension PublicKey: CustomStringConvertible {
     package var weakness: String? {
         switch backing {
         case .rsa(let key) where key.keySizeInBits < Self.rsaBitsMin: "RSA \(key.keySizeInBits)"
-        case .unusable(let what) where what.hasPrefix("RSA"): what
+        case .unusable(let what, let bits?) where bits < Self.rsaBitsMin: what
         default: nil
         }
     }
