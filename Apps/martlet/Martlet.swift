@@ -13,7 +13,9 @@ struct Martlet: AsyncParsableCommand {
             Users and their passwords:           martlet passwd --help
             Keys, certificates, an authority:    martlet certs --help
             """,
-        subcommands: [BrokerCommand.self, ConfigCommand.self, StoreCommand.self, PasswordCommand.self, CertsCommand.self])
+        subcommands: [
+            BrokerCommand.self, ConfigCommand.self, StoreCommand.self, PasswordCommand.self, CertsCommand.self,
+        ])
 
     static func main() async {
         if ProgramName.called == PasswordCommand.mosquittoName { ProgramName.run(PasswordCommand.self) }

@@ -32,7 +32,8 @@ enum Arrows {
         Row(
             target: "martlet",
             ours: [
-                "MQTTProtocol", "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess", "ConfigurationLint",
+                "MQTTProtocol", "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess",
+                "ConfigurationLint",
                 "Certificates",
             ],
             theirs: ["ArgumentParser", "UnixSignals"]),

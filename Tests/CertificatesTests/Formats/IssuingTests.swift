@@ -62,7 +62,8 @@ struct IssuingTests {
         let text = try openSSL.run("x509", "-in", "leaf.crt", "-text", "-noout").text
         #expect(
             text.contains(
-                "DNS:broker.example, DNS:*.lan.example, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, email:a@b.example, URI:https://x.example/"
+                "DNS:broker.example, DNS:*.lan.example, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, "
+                    + "email:a@b.example, URI:https://x.example/"
             ))
         #expect(text.contains("Digital Signature, Key Encipherment"))
         let subject = try openSSL.run("x509", "-in", "ca.crt", "-noout", "-subject", "-nameopt", "RFC2253").text
