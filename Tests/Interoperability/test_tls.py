@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import socket
 import ssl
 import subprocess
@@ -276,6 +277,50 @@ def test_key_log(world):
     finally:
         broker.terminate()
         assert "reads along" in broker.communicate(timeout=15)[1]
+
+
+def test_sighup_reads_certificates_again_or_changes_nothing(tmp_path):
+    authority = Authority(tmp_path)
+    authority.issue("old", "/CN=localhost")
+    authority.issue("new", "/CN=localhost")
+    live = {kind: tmp_path / f"live.{kind}" for kind in ("crt", "key")}
+
+    def install(name):
+        for kind, path in live.items():
+            path.write_bytes((tmp_path / f"{name}.{kind}").read_bytes())
+
+    def served(port):
+        return ssl.get_server_certificate(("127.0.0.1", port)).split()
+
+    def pem(name):
+        return (tmp_path / f"{name}.crt").read_text().split()
+
+    install("old")
+    port = free_port()
+    with Broker(f"listener {{port}} 127.0.0.1\nallow_anonymous true\nlistener {port} 127.0.0.1\n"
+                f"certfile {live['crt']}\nkeyfile {live['key']}\n") as broker:
+
+        def until(text):
+            end = time.monotonic() + 5
+            while text not in broker.log:
+                assert time.monotonic() < end, broker.log
+                time.sleep(0.02)
+
+        peer = Peer(port, connect=False, host="localhost")
+        peer.client.tls_set(str(tmp_path / "ca.crt"))
+        peer.connect()
+        assert served(port) == pem("old")
+        install("new")
+        broker.process.send_signal(signal.SIGHUP)
+        until("read again")
+        assert served(port) == pem("new")
+        live["key"].write_text("no key")
+        broker.process.send_signal(signal.SIGHUP)
+        until("from before stay")
+        assert "there is no PEM private key" in broker.log
+        assert served(port) == pem("new")
+        peer.subscribe("t/alive", qos=1)  # who was there is there
+        peer.close()
 
 
 # ---- Strangers
