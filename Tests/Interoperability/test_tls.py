@@ -39,7 +39,7 @@ class World:
         (folder / "passphrase").chmod(0o600)
         (folder / "keys.psk").write_text("# devices\ndev1:001122aabbcc\n")
         self.crl = self.authority.revocation_list(folder / "revoked.crt")
-        names = ["server", "mutual", "listed", "undated", "wrong", "cn", "encrypted", "modern", "psk", "old"]
+        names = ["identity", "subject", "pskname", "server", "mutual", "listed", "undated", "wrong", "cn", "encrypted", "modern", "psk", "old"]
         self.ports = {name: free_port() for name in names}
 
     def configuration(self):
@@ -58,7 +58,10 @@ class World:
             + tls("encrypted", key="server.enc.key") + f"keyfile_password_file {f}/passphrase\n"
             + tls("modern") + "tls_version tlsv1.3\n"
             + tls("old") + "ciphers ECDHE-RSA-AES256-GCM-SHA384\n"
-            + f"listener {ports['psk']} 127.0.0.1\npsk_hint martlet\n")
+            + tls("identity") + mutual + "use_identity_as_username true\n"
+            + tls("subject") + mutual + "use_subject_as_username true\n"
+            + f"listener {ports['psk']} 127.0.0.1\npsk_hint martlet\n"
+            + f"listener {ports['pskname']} 127.0.0.1\npsk_hint martlet\nuse_identity_as_username true\n")
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +116,20 @@ def test_expired_certificate_where_dates_do_not_count(world):
 def test_pre_shared_key(world):
     done = publish(world, "psk", "--psk 001122aabbcc --psk-identity dev1")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "listener, name", [("identity", "alice"), ("subject", "CN=alice,OU=Dev,O=Martlet,C=DE")])
+def test_the_certificate_says_who_it_is(world, listener, name):
+    client = f"id-{listener}"
+    done = publish(world, listener, f"--cafile {{f}}/ca.crt --cert {{f}}/alice.crt --key {{f}}/alice.key -i {client}")
+    assert done.returncode == 0, done.stderr
+    assert f"u'{name}'" in logged(world, f"as {client} (")
+
+
+def test_the_pre_shared_key_says_who_it_is(world):
+    assert publish(world, "pskname", "--psk 001122aabbcc --psk-identity dev1 -i id-psk").returncode == 0
+    assert "u'dev1'" in logged(world, "as id-psk (")
 
 
 def test_paho(world):
