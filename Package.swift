@@ -165,7 +165,9 @@ let package = Package(
         .testTarget(name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol"], swiftSettings: house),
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.
         .testTarget(
-            name: "BrokerServerTests", dependencies: ["MQTTTestKit", "BrokerServer", "martlet"], swiftSettings: house),
+            name: "BrokerServerTests",
+            dependencies: ["MQTTTestKit", "BrokerServer", "martlet", .product(name: "NIOCore", package: "swift-nio")],
+            swiftSettings: house),
         // What outlives the process: kill -9 and restarts, damaged files, full disks.
         .testTarget(name: "DurabilityTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),
         // The house rules, held against this checkout by a machine.

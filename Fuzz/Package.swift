@@ -25,7 +25,13 @@ func program(_ name: String) -> Target {
 let package = Package(
     name: "martlet-fuzz",
     // The broker's own checkout: nothing is fetched, and it is the version that the broker is built with.
-    dependencies: [.package(path: "../.build/checkouts/swift-collections")],
+    dependencies: [
+        .package(path: "../.build/checkouts/swift-collections"),
+        .package(path: "../.build/checkouts/swift-nio"),
+        // What NIO wants of its own.
+        .package(path: "../.build/checkouts/swift-atomics"),
+        .package(path: "../.build/checkouts/swift-system"),
+    ],
     targets: [
         .target(name: "MQTTProtocol", swiftSettings: checked),
         .target(name: "MQTTDelivery", dependencies: ["MQTTProtocol"], swiftSettings: checked),
@@ -38,13 +44,26 @@ let package = Package(
             ],
             swiftSettings: checked),
         .target(name: "BrokerConfiguration", dependencies: ["MQTTProtocol"], swiftSettings: checked),
+        // What reads strangers' bytes; handlers and TLS stay out, and with them their libraries.
         .target(
-            name: "FuzzTargets", dependencies: ["MQTTProtocol", "BrokerCore", "BrokerConfiguration"], path: "Targets",
+            name: "MQTTTransport", dependencies: [.product(name: "NIOCore", package: "swift-nio")],
+            path: "Sources/MQTTTransport",
+            sources: [
+                "Proxy/ProxyHeader.swift", "WebSocket/WebSocketReader.swift", "WebSocket/WebSocketRequest.swift",
+            ],
             swiftSettings: checked),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "MQTTProtocol", "BrokerCore", "BrokerConfiguration", "MQTTTransport",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Targets", swiftSettings: checked),
         program("frames"),
         program("roundtrip"),
         program("configuration"),
         program("shard"),
+        program("transport"),
     ],
     swiftLanguageModes: [.v6]
 )

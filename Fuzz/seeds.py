@@ -4,7 +4,7 @@
     python3 Fuzz/seeds.py
 
 `frames` gets every distinct packet of at most 200 bytes, `roundtrip` the same behind the byte that says how to read it,
-`shard` scripts that send the clients' packets, `configuration` the blocks of text below. A seed's name is its content's
+`shard` scripts that send the clients' packets, `configuration` and `transport` what is written below. A seed's name is its content's
 hash, so that running this twice changes nothing.
 """
 import hashlib
@@ -58,6 +58,28 @@ def write(target, seeds):
     print(f"{target}: {len(list(folder.iterdir()))} seeds")
 
 
+def frame(first, payload):
+    mask = b"\x01\x02\x03\x04"
+    size = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
+    return bytes([first]) + size + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
+
+
+PROXY2 = b"\r\n\r\n\x00\r\nQUIT\n"
+ADDRESSES = bytes([203, 0, 113, 9, 10, 0, 0, 1, 0x12, 0x67, 0x07, 0x5B])
+REQUEST = (b"GET /mqtt HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+           b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n")
+TRANSPORT = [
+    b"\x00PROXY TCP4 203.0.113.7 10.0.0.1 5555 1883\r\n\x10\x0c", b"\x00PROXY TCP6 2001:db8::7 ::1 65535 0\r\n",
+    b"\x00PROXY UNKNOWN\r\n",
+    b"\x01" + PROXY2 + b"\x21\x11\x00\x0c" + ADDRESSES, b"\x01" + PROXY2 + b"\x20\x00\x00\x00",
+    b"\x01" + PROXY2 + b"\x21\x21\x00\x24" + bytes(36),
+    b"\x01" + PROXY2 + b"\x21\x11\x00\x1c" + ADDRESSES + b"\x20\x00\x0d\x07\x00\x00\x00\x00\x22\x00\x05alice",
+    b"\x02" + REQUEST, b"\x02" + REQUEST.replace(b"mqtt\r\n\r\n", b"chat, mqttv3.1\r\nOrigin: http://x\r\n\r\n"),
+    b"\x02GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\x03\x00" + frame(0x82, b"\xc0\x00"), b"\x03\x04" + frame(0x02, b"a") + frame(0x89, b"p") + frame(0x80, b"b" * 200),
+    b"\x03\x01" + frame(0x88, b"\x03\xe8bye"), b"\x03\x02" + frame(0x81, b"text"), b"\x03\x02" + frame(0x82, b"x" * 130),
+]
+
 known = packets()
 write("frames", known)
 write("roundtrip", [bytes([2 * {3: 0, 4: 1, 5: 2}.get(v, 1)]) + p for p, v in known.items()]
@@ -65,3 +87,4 @@ write("roundtrip", [bytes([2 * {3: 0, 4: 1, 5: 2}.get(v, 1)]) + p for p, v in kn
 write("configuration", [text.encode() for text in CONFIGURATIONS])
 write("shard", [script(p, v) for p, v in known.items()
                 if p[0] >> 4 in (1, 3, 4, 5, 6, 7, 8, 10, 12, 14, 15) and len(p) < 100])
+write("transport", TRANSPORT)

@@ -81,6 +81,7 @@ struct BrokerCommand: AsyncParsableCommand {
                 broker.saveStore()
             } else if signal == .sighup {
                 broker.reopenLog()
+                broker.reloadTLS()
             } else {
                 break
             }

@@ -14,7 +14,7 @@ package final class Broker: Sendable {
     let configuration: BrokerConfiguration
     let log: LogWriter
     /// `nil` where there are none to give up.
-    private let privileges: Privileges?
+    let privileges: Privileges?
     private let service = ServiceNotification()
     let store: Store?
     /// What decides whose session a client's is.

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import socket
 import ssl
 import subprocess
@@ -38,7 +39,7 @@ class World:
         (folder / "passphrase").chmod(0o600)
         (folder / "keys.psk").write_text("# devices\ndev1:001122aabbcc\n")
         self.crl = self.authority.revocation_list(folder / "revoked.crt")
-        names = ["server", "mutual", "listed", "undated", "wrong", "cn", "encrypted", "modern", "psk", "old"]
+        names = ["identity", "subject", "pskname", "server", "mutual", "listed", "undated", "wrong", "cn", "encrypted", "modern", "psk", "old"]
         self.ports = {name: free_port() for name in names}
 
     def configuration(self):
@@ -57,7 +58,10 @@ class World:
             + tls("encrypted", key="server.enc.key") + f"keyfile_password_file {f}/passphrase\n"
             + tls("modern") + "tls_version tlsv1.3\n"
             + tls("old") + "ciphers ECDHE-RSA-AES256-GCM-SHA384\n"
-            + f"listener {ports['psk']} 127.0.0.1\npsk_hint martlet\n")
+            + tls("identity") + mutual + "use_identity_as_username true\n"
+            + tls("subject") + mutual + "use_subject_as_username true\n"
+            + f"listener {ports['psk']} 127.0.0.1\npsk_hint martlet\n"
+            + f"listener {ports['pskname']} 127.0.0.1\npsk_hint martlet\nuse_identity_as_username true\n")
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +116,20 @@ def test_expired_certificate_where_dates_do_not_count(world):
 def test_pre_shared_key(world):
     done = publish(world, "psk", "--psk 001122aabbcc --psk-identity dev1")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "listener, name", [("identity", "alice"), ("subject", "CN=alice,OU=Dev,O=Martlet,C=DE")])
+def test_the_certificate_says_who_it_is(world, listener, name):
+    client = f"id-{listener}"
+    done = publish(world, listener, f"--cafile {{f}}/ca.crt --cert {{f}}/alice.crt --key {{f}}/alice.key -i {client}")
+    assert done.returncode == 0, done.stderr
+    assert f"u'{name}'" in logged(world, f"as {client} (")
+
+
+def test_the_pre_shared_key_says_who_it_is(world):
+    assert publish(world, "pskname", "--psk 001122aabbcc --psk-identity dev1 -i id-psk").returncode == 0
+    assert "u'dev1'" in logged(world, "as id-psk (")
 
 
 def test_paho(world):
@@ -276,6 +294,50 @@ def test_key_log(world):
     finally:
         broker.terminate()
         assert "reads along" in broker.communicate(timeout=15)[1]
+
+
+def test_sighup_reads_certificates_again_or_changes_nothing(tmp_path):
+    authority = Authority(tmp_path)
+    authority.issue("old", "/CN=localhost")
+    authority.issue("new", "/CN=localhost")
+    live = {kind: tmp_path / f"live.{kind}" for kind in ("crt", "key")}
+
+    def install(name):
+        for kind, path in live.items():
+            path.write_bytes((tmp_path / f"{name}.{kind}").read_bytes())
+
+    def served(port):
+        return ssl.get_server_certificate(("127.0.0.1", port)).split()
+
+    def pem(name):
+        return (tmp_path / f"{name}.crt").read_text().split()
+
+    install("old")
+    port = free_port()
+    with Broker(f"listener {{port}} 127.0.0.1\nallow_anonymous true\nlistener {port} 127.0.0.1\n"
+                f"certfile {live['crt']}\nkeyfile {live['key']}\n") as broker:
+
+        def until(text):
+            end = time.monotonic() + 5
+            while text not in broker.log:
+                assert time.monotonic() < end, broker.log
+                time.sleep(0.02)
+
+        peer = Peer(port, connect=False, host="localhost")
+        peer.client.tls_set(str(tmp_path / "ca.crt"))
+        peer.connect()
+        assert served(port) == pem("old")
+        install("new")
+        broker.process.send_signal(signal.SIGHUP)
+        until("read again")
+        assert served(port) == pem("new")
+        live["key"].write_text("no key")
+        broker.process.send_signal(signal.SIGHUP)
+        until("from before stay")
+        assert "there is no PEM private key" in broker.log
+        assert served(port) == pem("new")
+        peer.subscribe("t/alive", qos=1)  # who was there is there
+        peer.close()
 
 
 # ---- Strangers

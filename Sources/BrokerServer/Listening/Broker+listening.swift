@@ -44,6 +44,7 @@ extension Broker {
         do {
             for address in try listener.addresses() { try bind(listener, address) }
             listener.ownSocketFile()
+            if let privileges { chown(path, privileges.user, privileges.group) }
             guard chmod(path, UnixSocket.mode) == 0 else { throw IOError(errnoCode: errno, reason: "chmod") }
         } catch let error as IOError {
             throw ListenerError.cannotBindPath(path, reason: String(cString: strerror(error.errnoCode)))

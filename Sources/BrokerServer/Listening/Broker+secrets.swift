@@ -81,8 +81,19 @@ extension Broker {
 
     /// Reads every listener's certificate, key, trust and pre-shared keys again: all of them are good and count from the next
     /// handshake on, or nothing changes. Connections that are there stay. Not on an event loop: it reads files.
-    package func reloadTLS() throws {
-        let snapshots = try Broker.makeSnapshots(configuration, secrets, keyLog)
-        for (listener, snapshot) in zip(listeners, snapshots) { listener.tls = snapshot }
+    package func reloadTLS() {
+        let count = listeners.count { $0.stages.contains(.tls) }
+        guard count > 0 else { return }
+        do throws(TransportProblems) {
+            let snapshots = try Broker.makeSnapshots(configuration, secrets, keyLog)
+            for (listener, snapshot) in zip(listeners, snapshots) { listener.tls = snapshot }
+            log.write(
+                .information,
+                "Certificates, keys and trust of \(count) TLS listeners read again: they count from the next handshake on."
+            )
+        } catch {
+            for problem in error.problems { log.write(.error, "Error: \(problem)") }
+            log.write(.error, "The certificates, keys and trust from before stay, on all listeners.")
+        }
     }
 }

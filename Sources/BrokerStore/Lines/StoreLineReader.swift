@@ -22,7 +22,7 @@ enum StoreLineReader {
         }
         var session = RestoredSession(record: record, received: try fields.numbers("received", UInt16.self))
         for value in try fields.list("shares") {
-            let share = try JSONFields(value)
+            let share = JSONFields(value)
             session.shares.append(
                 KeptShare(
                     identifier: try share.number("identifier", UInt16.self), part: try share.number("part", UInt64.self)
