@@ -1,4 +1,4 @@
-package import BrokerConfiguration
+import BrokerConfiguration
 package import Certificates
 
 /// What can be read beside a configuration while it is looked at.

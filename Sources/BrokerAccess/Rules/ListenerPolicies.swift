@@ -1,4 +1,4 @@
-package import BrokerCore
+import BrokerCore
 
 /// The policy of a whole broker: for each listener's clients an ACL file, nothing, or a closed door. Rules are numbered
 /// through all files.
