@@ -175,6 +175,7 @@ final class SimulatedClient {
         isKept = false
         hasCrashed = false
         model.forgive(index)
+        if let group, kind != .clean { model.handOn(group: group) }
         if let group, kind != .clean || model.hasRefusals { model.forgive(group: group) }
     }
 
@@ -185,9 +186,8 @@ final class SimulatedClient {
         guard kind != .clean else { return }
         hasCrashed = true
         isEstablished = isKept
-        // Retained messages under way to a new subscription are not kept, nor are their identifiers: see
-        // `Docs/open-points.md`.
-        held.subtract(heldRetained)
+        // Where storage refuses, retained messages under way to a new subscription are not kept, nor are their identifiers.
+        if hasRefusals { held.subtract(heldRetained) }
         heldRetained = []
         // 3.1 does not say whether the session is there. And where storage refuses to forget, CONNACK is said all the same:
         // the session that was begun anew may have been lost, and the one before it found again.

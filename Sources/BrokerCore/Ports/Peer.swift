@@ -13,6 +13,8 @@ package struct PeerBatch: Equatable, Sendable {
     /// The same for what neighbours' batches set off. It is answered from storage alone, never waits for a third
     /// shard, and so nobody can come to wait for himself.
     package var relayConfirm: StorageToken?
+    /// The same for messages of groups that come back, because their member has left: their publishers wait still.
+    package var returnConfirm: StorageToken?
 
     package init() {}
     package var isEmpty: Bool { events.isEmpty && confirm == nil && relayConfirm == nil }

@@ -13,6 +13,8 @@ struct Neighbourhood {
     /// batches set off.
     var own = Confirmation()
     var relayed = Confirmation()
+    /// And for messages handed to members who were gone, on their way back to their groups' shards.
+    var returned = Confirmation()
     /// Filters that neighbours have subscribers for: so many entries of the tree are theirs.
     var interestCount = 0
     /// What receivers have of messages whose publishers did not hear it before the server last stopped.
@@ -159,6 +161,13 @@ extension Shard {
         return token
     }
 
+    /// A message goes back to its group's shard; whoever waits for it is answered after that has found another member. The
+    /// answers to it wait for others in turn, but only where a member has left again: no circle closes.
+    mutating func awaitReturn(to shard: Int) {
+        neighbours.returned.token = neighbours.returned.token ?? storage.openConfirmation()
+        neighbours.returned.wanted.insert(shard)
+    }
+
     /// Everybody but this shard.
     var others: [Int] { (0..<neighbours.count).filter { $0 != index } }
 
@@ -179,10 +188,15 @@ extension Shard {
         guard !neighbours.isAlone, neighbours.hasTick else { return }
         for shard in neighbours.own.wanted { neighbours.batches[shard].confirm = neighbours.own.token }
         for shard in neighbours.relayed.wanted { neighbours.batches[shard].relayConfirm = neighbours.relayed.token }
+        for shard in neighbours.returned.wanted { neighbours.batches[shard].returnConfirm = neighbours.returned.token }
         if let token = neighbours.own.token { storage.expect(answers: neighbours.own.wanted.count, of: token) }
         if let token = neighbours.relayed.token { storage.expect(answers: neighbours.relayed.wanted.count, of: token) }
+        if let token = neighbours.returned.token {
+            storage.expect(answers: neighbours.returned.wanted.count, of: token)
+        }
         neighbours.own = Neighbourhood.Confirmation()
         neighbours.relayed = Neighbourhood.Confirmation()
+        neighbours.returned = Neighbourhood.Confirmation()
         for shard in 0..<neighbours.count where !neighbours.batches[shard].isEmpty {
             effects.append(.tell(shard: shard, neighbours.batches[shard]))
             neighbours.batches[shard] = PeerBatch()
@@ -204,10 +218,10 @@ extension Shard {
         let failure = neighbours.hasRefused ? StorageFailure.quota : nil
         neighbours.hasRefused = false
         // Kept when everything that the batch set off is kept: in storage, and with other neighbours.
-        if let token = batch.confirm {
-            confirm(token, to: shard, after: [storage.openBatch, neighbours.relayed.token], failure)
-        }
-        if let token = batch.relayConfirm { confirm(token, to: shard, after: [storage.openBatch], failure) }
+        let (kept, relayed, returned) = (storage.openBatch, neighbours.relayed.token, neighbours.returned.token)
+        if let token = batch.confirm { confirm(token, to: shard, after: [kept, relayed, returned], failure) }
+        if let token = batch.relayConfirm { confirm(token, to: shard, after: [kept, returned], failure) }
+        if let token = batch.returnConfirm { confirm(token, to: shard, after: [kept, relayed], failure) }
     }
 
     /// Answers a neighbour when everything here has been answered.
@@ -260,7 +274,7 @@ extension Shard {
                 here.take(parts, message, session, generation, group, options, identifier)
             }
         case .orphan(let group, let message):
-            withParts(message, batch) { shard, parts in shard.redispatch(parts, group) }
+            withParts(message, batch) { shard, parts in shard.redispatch(parts, group, message) }
         case .hold(let id): if exists(id) { pause(id.slot) }
         case .letGo(let id): if exists(id) { resume(id.slot) }
         case .forget(let key): neighbours.shares[key] = nil

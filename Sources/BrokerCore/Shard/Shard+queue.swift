@@ -24,7 +24,10 @@ extension Shard {
 
     /// A message for a persistent session goes into the log first; it is delivered, and its publisher told, when it is
     /// kept.
-    mutating func store(_ delivery: Delivery, _ session: UnsafeMutablePointer<Session>, _ dispatch: inout Dispatch) {
+    mutating func store(
+        _ delivery: Delivery, _ session: UnsafeMutablePointer<Session>, _ dispatch: inout Dispatch,
+        isRetained: Bool = false
+    ) {
         guard let details = session.pointee.details, let queue = details.storage?.queue else { return }
         if let exchange = dispatch.exchange, delivery.group == 0, isKept(exchange, session) { return }
         guard makesRoom(delivery.session, session, &dispatch) else { return }
@@ -44,7 +47,8 @@ extension Shard {
                 outgoing: Outgoing(
                     message: message, subscriptionIdentifier: delivery.identifier, qos: delivery.qos,
                     retain: delivery.retain, position: .start, group: delivery.group),
-                session: delivery.session, generation: session.pointee.generation, message: UInt32(index)))
+                session: delivery.session, generation: session.pointee.generation, message: UInt32(index),
+                isRetained: isRetained))
         dispatch.waitsForStorage = true
         if let exchange = dispatch.exchange { noteShare(exchange, session, group: delivery.group) }
     }
@@ -85,7 +89,9 @@ extension Shard {
         details.storage?.newest = outgoing.position
         if goesAtOnce(outgoing, session, details) {
             let connection = session.pointee.connection
-            return sendQueued(outgoing, slot, session, connections.pointer(connection), connection)
+            sendQueued(outgoing, slot, session, connections.pointer(connection), connection)
+            if !details.retained.isEmpty { pump(slot) }
+            return
         }
         session.pointee.queue.append(outgoing)
         session.pointee.queuedBytes += size
@@ -100,6 +106,12 @@ extension Shard {
         {
             details.arriving -= 1
             details.arrivingBytes -= arrival.outgoing.message.queuedSize
+            if arrival.isRetained {
+                // Nobody sends it again: it goes without being kept, as where nothing is.
+                sessions.pointer(arrival.session).pointee.queue.append(arrival.outgoing)
+                sessions.pointer(arrival.session).pointee.queuedBytes += arrival.outgoing.message.queuedSize
+                return pump(arrival.session)
+            }
         }
         arrival.outgoing.message.release()
     }

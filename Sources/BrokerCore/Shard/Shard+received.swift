@@ -40,16 +40,30 @@ extension Shard {
         guard let queue = session.pointee.details?.storage?.queue else { return }
         guard let confirmation = dispatch.confirmation else {
             dispatch.waitsForStorage = true
-            _ = batchToken()
-            return storage.batch.changes.append(.received(queue, identifier: identifier))
+            let token = batchToken()
+            storage.batch.changes.append(.received(queue, identifier: identifier))
+            // Where an earlier run noted receivers and this is refused, that goes too.
+            if let exchange = dispatch.exchange, neighbours.shares[exchange.key] != nil {
+                let gate = gate(identifier, slot, queue, left: 0)
+                storage.await(token, .open(gate))
+                dispatch.confirmation = gate.token
+            }
+            return
         }
-        let gate = ReceivedGate(
-            session: slot, generation: session.pointee.generation, queue: queue, identifier: identifier,
-            token: storage.openConfirmation(), left: dispatch.waitsForStorage ? 2 : 1)
-        storage.expect(answers: 1, of: gate.token)
+        let gate = gate(identifier, slot, queue, left: dispatch.waitsForStorage ? 2 : 1)
         storage.await(confirmation, .everyoneHas(gate))
         if dispatch.waitsForStorage { storage.await(batchToken(), .everyoneHas(gate)) }
         dispatch.confirmation = gate.token
+    }
+
+    private mutating func gate(
+        _ identifier: UInt16, _ slot: UInt32, _ queue: QueueID, left: Int
+    ) -> ReceivedGate {
+        let gate = ReceivedGate(
+            session: slot, generation: sessions.pointer(slot).pointee.generation, queue: queue, identifier: identifier,
+            token: storage.openConfirmation(), left: left)
+        storage.expect(answers: 1, of: gate.token)
+        return gate
     }
 
     /// The neighbours have the message, or its share here is kept; or not.

@@ -28,6 +28,8 @@ struct RetainedDelivery {
 extension Shard {
     /// Nodes looked at before others get their turn.
     static var retainedStepsMax: Int { 4096 }
+    /// Messages on their way into the log for a session before more retained ones follow them.
+    static var retainedArrivingMax: Int { 16 }
 
     /// A PUBLISH with RETAIN: the topic's message from now on, or none. [5.0 MQTT-3.3.1-5] [5.0 MQTT-3.3.1-6]
     mutating func setRetained(_ dispatch: inout Dispatch) {
@@ -117,6 +119,8 @@ extension Shard {
             guard connection.pointee.isWritable, connection.pointee.flow == .flowing,
                 connection.pointee.outputCount &+ connection.pointee.outputShared < Outbox.earlyFlushBytes
             else { return }
+            // Those on their way into the log come back here too.
+            if details.arriving >= Shard.retainedArrivingMax { return }
             if delivery.options.qos > 0,
                 !session.pointee.window.hasRoom(limit: connection.pointee.sendLimit)
             {
@@ -135,6 +139,26 @@ extension Shard {
         }
     }
 
+    /// Whether a retained message goes to this session by way of the log.
+    private func keepsRetained(_ message: Message, _ session: UnsafeMutablePointer<Session>) -> Bool {
+        session.pointee.details?.storage != nil && storage.hasRoom
+            && limitHit(session, messages: 1, bytes: message.queuedSize) == nil
+    }
+
+    /// At QoS 2 its identifier must survive a crash, and so it goes into the session's queue like any other; only a few at
+    /// a time, and it counts as new there.
+    private mutating func storeRetained(
+        _ message: Message, _ delivery: RetainedDelivery, _ slot: UInt32, _ session: UnsafeMutablePointer<Session>
+    ) {
+        var parts = message.parts
+        parts.storedAt = 0
+        var dispatch = Dispatch(parts: parts)
+        store(
+            Delivery(session: slot, qos: 2, retain: true, identifier: delivery.identifier), session, &dispatch,
+            isRetained: true)
+        dispatch.finish()
+    }
+
     private mutating func sendRetained(
         _ message: Message, _ delivery: RetainedDelivery, _ slot: UInt32,
         _ connection: UnsafeMutablePointer<Connection>, _ connectionSlot: UInt32
@@ -142,11 +166,12 @@ extension Shard {
         let session = sessions.pointer(slot)
         if delivery.options.noLocal, message.header.pointee.publisher == session.pointee.clientKey { return }
         if policy != nil, !mayReceive(slot, message.topic) { return }
+        let qos = grantedQoS(delivery.options.qos, message.header.pointee.qos)
+        if qos == 2, keepsRetained(message, session) { return storeRetained(message, delivery, slot, session) }
         message.retain()
         // Sent because of a subscription: RETAIN is 1, whatever Retain As Published says. [5.0 MQTT-3.3.1-8] [3.1.1 MQTT-3.3.1-8]
         let outgoing = Outgoing(
-            message: message, subscriptionIdentifier: delivery.identifier,
-            qos: grantedQoS(delivery.options.qos, message.header.pointee.qos), retain: true, position: .start)
+            message: message, subscriptionIdentifier: delivery.identifier, qos: qos, retain: true, position: .start)
         sendQueued(outgoing, slot, session, connection, connectionSlot)
     }
 }

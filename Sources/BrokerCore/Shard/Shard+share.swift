@@ -27,7 +27,11 @@ extension Shard {
         else { return nil }
         let key = Exchange.Key(queue: queue, identifier: identifier)
         // Without DUP it is another message than any before. [5.0 MQTT-3.3.1-1] [3.1.1 MQTT-3.3.1-1]
-        if !isRepeated { forgetShares(key) }
+        if !isRepeated, forgetShares(key) {
+            // Its sender heard that it was refused, and a crash came before the notes were gone.
+            _ = batchToken()
+            storage.batch.changes.append(.released(queue, identifier: identifier))
+        }
         return Exchange(key: key, isRepeated: isRepeated)
     }
 
@@ -75,8 +79,10 @@ extension Shard {
     }
 
     /// The exchange is over, or the identifier means another message now.
-    mutating func forgetShares(_ key: Exchange.Key) {
-        guard neighbours.shares.removeValue(forKey: key) != nil else { return }
+    @discardableResult
+    mutating func forgetShares(_ key: Exchange.Key) -> Bool {
+        guard neighbours.shares.removeValue(forKey: key) != nil else { return false }
         for shard in others { neighbours.say(.forget(key), to: shard) }
+        return true
     }
 }

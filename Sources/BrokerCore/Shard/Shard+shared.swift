@@ -119,7 +119,7 @@ extension Shard {
     ) {
         guard isSession(slot, generation),
             let membership = sessions.pointer(slot).pointee.shared.first(where: { $0.group == group })
-        else { return giveBack(parts, group) }
+        else { return giveBack(parts, group, message) }
         var dispatch = Dispatch(parts: parts)
         dispatch.remote = message.origin
         dispatch.exchange = message.exchange
@@ -132,11 +132,15 @@ extension Shard {
         dispatch.finish()
     }
 
-    mutating func giveBack(_ parts: MessageParts, _ group: MQTTString) {
+    /// A message of the group that this shard's member does not get after all.
+    /// - Parameter message: how it came, where the member was gone: its publisher waits until another has it.
+    mutating func giveBack(_ parts: MessageParts, _ group: MQTTString, _ message: PeerMessage? = nil) {
         let home = home(of: group)
-        if home == index { return redispatch(parts, group) }
-        let message = pack(parts, for: home, from: nil)
-        neighbours.say(.orphan(group: group, message), to: home)
+        if home == index { return redispatch(parts, group, message) }
+        neighbours.say(
+            .orphan(
+                group: group, pack(parts, for: home, from: message?.origin, exchange: message?.exchange)), to: home)
+        if message != nil, parts.qos > 0 { awaitReturn(to: home) }
     }
 
     // MARK: The group, at its shard
@@ -278,9 +282,11 @@ extension Shard {
     }
 
     /// Another member's turn for a message that has come back.
-    mutating func redispatch(_ parts: MessageParts, _ name: MQTTString) {
+    mutating func redispatch(_ parts: MessageParts, _ name: MQTTString, _ message: PeerMessage?) {
         guard let slot = groupNames[name] else { return }
         var dispatch = Dispatch(parts: parts)
+        dispatch.remote = message?.origin
+        dispatch.exchange = message?.exchange
         dispatch.expirySeconds = remainingSeconds(parts.expiresAt)
         forwardShared(slot, plan: 0, &dispatch)
         dispatch.finish()

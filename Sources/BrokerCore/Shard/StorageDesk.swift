@@ -40,6 +40,8 @@ struct StorageDesk {
         var generation: UInt32
         /// Its index in the batch.
         var message: UInt32
+        /// A retained message for a new subscription: no publisher waits for it.
+        var isRetained = false
     }
 
     /// A step of QoS 2 whose packet leaves when it is kept.
