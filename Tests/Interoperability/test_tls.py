@@ -338,39 +338,3 @@ def test_sighup_reads_certificates_again_or_changes_nothing(tmp_path):
         assert served(port) == pem("new")
         peer.subscribe("t/alive", qos=1)  # who was there is there
         peer.close()
-
-
-# ---- Strangers
-
-
-def test_healthy_clients_beside_a_flood_of_half_handshakes(world):
-    """From another address, because one address has a limit of its own: 100."""
-    port = world.ports["server"]
-    hello = bytes.fromhex("1603010200010001fc0303")  # the beginning of a ClientHello that never goes on
-    flood = []
-    try:
-        for index in range(400):
-            half = socket.socket()
-            half.bind((f"127.0.0.{2 + index % 8}", 0))
-            half.settimeout(5)
-            half.connect(("127.0.0.1", port))
-            half.sendall(hello[: index % len(hello)])
-            flood.append(half)
-        for _ in range(5):
-            start = time.monotonic()
-            assert publish(world, "server", "--cafile {f}/ca.crt").returncode == 0
-            assert time.monotonic() - start < 3
-        # After the deadline each of them is gone, and the log has not one line for each.
-        end = time.monotonic() + 25
-        for half in flood:
-            half.settimeout(max(0.1, end - time.monotonic()))
-            try:
-                assert half.recv(100) == b""
-            except ConnectionError:
-                pass
-        assert world.broker.log.count("nothing came of it within 10 s") <= 40
-        logged(world, "are not written one by one", seconds=15)
-        assert publish(world, "server", "--cafile {f}/ca.crt").returncode == 0
-    finally:
-        for half in flood:
-            half.close()
