@@ -314,7 +314,7 @@ def test_sighup_reads_certificates_again_or_changes_nothing(tmp_path):
 
     install("old")
     port = free_port()
-    with Broker(f"listener {{port}} 127.0.0.1\nallow_anonymous true\nlistener {port} 127.0.0.1\n"
+    with Broker(f"log_type all\nlistener {{port}} 127.0.0.1\nallow_anonymous true\nlistener {port} 127.0.0.1\n"
                 f"certfile {live['crt']}\nkeyfile {live['key']}\n") as broker:
 
         def until(text):
