@@ -20,6 +20,9 @@ enum Spawn {
             posix_spawn_file_actions_adddup2(&actions, 1, 2)
         }
 
+        // Nothing else of ours: the end of a pipe that another test reads would stay open as long as this child lives.
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+
         // A child starts with every signal in its ordinary state, whatever this process blocks or ignores.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -9,8 +9,7 @@ package enum FutureKey {
         (
             "who may do what",
             [
-                "check_retain_source",
-                "enable_control_api",
+                "enable_control_api"
             ]
         )
     ]

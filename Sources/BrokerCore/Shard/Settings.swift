@@ -39,6 +39,8 @@ package struct ShardSettings: Sendable {
     package var keepAliveSecondsMax: UInt16 = 0
     /// `retain_available`.
     package var retainAvailable = true
+    /// `check_retain_source`: new subscribers hear a retained message only while its publisher may publish there.
+    package var checksRetainSource = true
     /// `upgrade_outgoing_qos`: deliver at the subscription's QoS even above the publisher's.
     package var upgradesOutgoingQoS = false
     /// `queue_qos0_messages`: keep QoS 0 for offline persistent sessions too.

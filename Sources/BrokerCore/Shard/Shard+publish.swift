@@ -154,7 +154,7 @@ extension Shard {
             holdReceived(identifier, connection)
             dispatch.exchange = exchange(identifier, isRepeated: publish.duplicate, connection)
         }
-        if dispatch.parts.retain { setRetained(&dispatch) }
+        if dispatch.parts.retain { setRetained(&dispatch, by: subject(of: connection.pointee.session)) }
         forward(plan, &dispatch)
         if publish.qos == .exactlyOnce {
             keepReceived(identifier, &dispatch, connection)
