@@ -35,6 +35,7 @@ extension ShardSettings {
         connectTimeout = Int64(configuration.connectTimeoutSeconds) * 1000
         outputBytesMax = configuration.outputBufferBytesMax
         routeCacheEntries = configuration.routeCacheEntriesMax
+        control = configuration.enablesControlAPI ? BrokerControl(configuration.listeners) : nil
     }
 }
 

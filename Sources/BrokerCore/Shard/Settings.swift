@@ -61,6 +61,8 @@ package struct ShardSettings: Sendable {
     package var slowReaderWait: Int64 = 1000
     /// How long after the accept CONNECT may take, in milliseconds: `connect_timeout`.
     package var connectTimeout: Int64 = 10_000
+    /// `enable_control_api`: who answers what is published to `$CONTROL/broker/v1`; nil = that is a topic like others.
+    package var control: (any ControlAnswers)?
     /// Unsent bytes a connection may hold before its publishers are paused: `output_buffer_bytes`.
     package var outputBytesMax = 1 << 20
     /// Bytes of messages that may be on the way from one shard to another before their publishers are paused. Some thirty

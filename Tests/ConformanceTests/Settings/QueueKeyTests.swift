@@ -65,6 +65,19 @@ import Testing
     }
 
     @Test(
+        "[allow_duplicate_messages] either way overlapping subscriptions bring one copy, at the highest QoS",
+        .enabled(if: isMartlet, "2.0 sends one copy only with false"), arguments: [true, false])
+    func duplicates(_ value: Bool) throws {
+        let broker = try broker("allow_duplicate_messages \(value)")
+        let reader = try RawClient.connected(to: broker)
+        try reader.subscribe("t/#", 1)
+        try reader.subscribe("t/+", 0, id: 2)
+        try RawClient.connected(to: broker).publish("t/x", "once", qos: 1)
+        try reader.expectMessage("t/x", "once", qos: 1)
+        try reader.expectNoMessage()
+    }
+
+    @Test(
         "[queue_full_policy] the newest goes, or the oldest, or the publisher hears of it",
         .enabled(if: isMartlet, "ours"),
         arguments: [
