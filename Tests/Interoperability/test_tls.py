@@ -35,11 +35,12 @@ class World:
         self.authority.issue("revoked", "/CN=revoked", CLIENT)
         self.foreign.issue("mallory", "/CN=mallory", CLIENT)
         openssl(folder, "rsa", "-aes256", "-in", "server.key", "-passout", "pass:secret", "-out", "server.enc.key")
+        openssl(folder, "rsa", "-aes128", "-traditional", "-in", "server.key", "-passout", "pass:secret", "-out", "server.dek.key")
         (folder / "passphrase").write_text("secret\n")
         (folder / "passphrase").chmod(0o600)
         (folder / "keys.psk").write_text("# devices\ndev1:001122aabbcc\n")
         self.crl = self.authority.revocation_list(folder / "revoked.crt")
-        names = ["identity", "subject", "pskname", "server", "mutual", "listed", "undated", "wrong", "cn", "encrypted", "modern", "psk", "old"]
+        names = ["identity", "subject", "pskname", "server", "mutual", "listed", "undated", "wrong", "cn", "encrypted", "dek", "modern", "psk", "old"]
         self.ports = {name: free_port() for name in names}
 
     def configuration(self):
@@ -56,6 +57,7 @@ class World:
             + tls("undated") + mutual + "disable_client_cert_date_checks true\n"
             + tls("wrong", "other") + tls("cn", "plain")
             + tls("encrypted", key="server.enc.key") + f"keyfile_password_file {f}/passphrase\n"
+            + tls("dek", key="server.dek.key") + f"keyfile_password_file {f}/passphrase\n"
             + tls("modern") + "tls_version tlsv1.3\n"
             + tls("old") + "ciphers ECDHE-RSA-AES256-GCM-SHA384\n"
             + tls("identity") + mutual + "use_identity_as_username true\n"
@@ -91,7 +93,7 @@ def logged(world, text, seconds=5):
 # ---- Who comes in
 
 
-@pytest.mark.parametrize("listener", ["server", "cn", "encrypted", "modern", "old"])
+@pytest.mark.parametrize("listener", ["server", "cn", "encrypted", "dek", "modern", "old"])
 def test_server_authentication(world, listener):
     done = publish(world, listener, "--cafile {f}/ca.crt")
     assert done.returncode == 0, done.stderr
@@ -114,6 +116,9 @@ def test_expired_certificate_where_dates_do_not_count(world):
 
 
 def test_pre_shared_key(world):
+    first = world.broker.log.splitlines()[0]
+    assert f"port {world.ports['psk']} on 127.0.0.1 (TLS): everybody, each with a key of {world.folder}/keys.psk" in first
+    assert f"port {world.ports['pskname']} on 127.0.0.1 (TLS): who has a key of {world.folder}/keys.psk" in first
     done = publish(world, "psk", "--psk 001122aabbcc --psk-identity dev1")
     assert done.returncode == 0, done.stderr
 
