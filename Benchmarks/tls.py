@@ -134,6 +134,7 @@ def full_handshakes(broker, seconds, version):
 
 def connect(broker, context, number, session=None):
     plain = socket.create_connection(("127.0.0.1", broker.port), 10)
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or Finished and CONNECT wait for each other
     client = context.wrap_socket(plain, session=session) if context else plain
     client.sendall(CONNECT + f"{number:04x}".encode())
     assert client.recv(4) == bytes.fromhex("20020000")

@@ -7,7 +7,7 @@ struct PackagingTests {
     private static func linked() throws -> [String] {
         let setup = try Repository.text(of: "scripts/setup")
         let run = setup.prefix(upTo: try #require(setup.range(of: "if [[ $purpose == test ]]")).lowerBound)
-        return run.split(separator: "\n").filter { $0.hasPrefix("need_header") }
+        return run.split(separator: "\n").filter { $0.hasPrefix("need_header ") }
             .compactMap { $0.split(separator: " ").dropFirst(2).first.map(String.init) }
     }
 
