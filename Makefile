@@ -15,7 +15,7 @@ define script
 scripts/$(1) $(2)
 endef
 
-.PHONY: help run build test test-unit interoperability conformance conformance-loops simulate crash fuzz fuzz-smoke mutants mutants-smoke \
+.PHONY: help run build test test-unit interoperability conformance conformance-loops simulate login-storm crash fuzz fuzz-smoke mutants mutants-smoke \
 	bench format lint clean setup setup-test
 
 help: ## This list
@@ -51,6 +51,11 @@ conformance-loops: setup-test ## The same against Martlet on three event loops
 
 simulate: setup ## Many shards and clients from a seed (ARGS="--seed 7 --steps 100000")
 	$(call script,simulate,$(ARGS))
+
+login-storm: setup-test ## 10,000 logins with passwords at once: all are let in, and others hardly feel it (ARGS="--clients 5000")
+	@scripts/build -c release --product martlet
+	Benchmarks/login_storm.py --check $(ARGS)
+	Benchmarks/login_storm.py --check --overload
 
 crash: setup-test ## Kill the broker under load, hundreds of times; nothing kept may be missing (ARGS="--rounds 50 --seed 7")
 	$(call script,crash,$(ARGS))

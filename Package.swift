@@ -86,7 +86,9 @@ let package = Package(
         .target(name: "BrokerConfiguration", dependencies: ["MQTTProtocol"], swiftSettings: house),
         // What an operator should be told about it.
         .target(
-            name: "ConfigurationLint", dependencies: ["BrokerConfiguration", "Certificates"], swiftSettings: house),
+            name: "ConfigurationLint",
+            dependencies: ["BrokerConfiguration", "BrokerAccess", "Certificates"],
+            swiftSettings: house),
         // Running shards on loops and sockets.
         .target(
             name: "BrokerServer",

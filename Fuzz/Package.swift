@@ -28,6 +28,8 @@ let package = Package(
     dependencies: [
         .package(path: "../.build/checkouts/swift-collections"),
         .package(path: "../.build/checkouts/swift-nio"),
+        .package(path: "../.build/checkouts/swift-asn1"),
+        .package(path: "../.build/checkouts/swift-crypto"),
         // What NIO wants of its own.
         .package(path: "../.build/checkouts/swift-atomics"),
         .package(path: "../.build/checkouts/swift-system"),
@@ -53,9 +55,17 @@ let package = Package(
             ],
             swiftSettings: checked),
         .target(
+            name: "Certificates",
+            dependencies: [
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: checked),
+        .target(
             name: "FuzzTargets",
             dependencies: [
-                "MQTTProtocol", "BrokerCore", "BrokerConfiguration", "MQTTTransport",
+                "MQTTProtocol", "BrokerCore", "BrokerConfiguration", "MQTTTransport", "Certificates",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Targets", swiftSettings: checked),
@@ -64,6 +74,7 @@ let package = Package(
         program("configuration"),
         program("shard"),
         program("transport"),
+        program("certificates"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -5,11 +5,15 @@
 
 `frames` gets every distinct packet of at most 200 bytes, `roundtrip` the same behind the byte that says how to read it,
 `shard` scripts that send the clients' packets, `configuration` and `transport` what is written below. A seed's name is its content's
-hash, so that running this twice changes nothing.
+hash, so that running this twice changes nothing. `certificates` are made by openssl with keys of their own, and so only where there are
+none.
 """
 import hashlib
 import json
 import pathlib
+import shlex
+import subprocess
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 RESOURCES = HERE.parent / "Tests/MQTTProtocolTests/Resources"
@@ -80,6 +84,62 @@ TRANSPORT = [
     b"\x03\x01" + frame(0x88, b"\x03\xe8bye"), b"\x03\x02" + frame(0x81, b"text"), b"\x03\x02" + frame(0x82, b"x" * 130),
 ]
 
+EXTENSIONS = """[v3_all]
+basicConstraints=critical,CA:TRUE,pathlen:2
+keyUsage=critical,digitalSignature,keyCertSign,cRLSign
+extendedKeyUsage=serverAuth,clientAuth
+subjectKeyIdentifier=hash
+subjectAltName=DNS:a.example,DNS:*.b.example,IP:192.0.2.1,IP:2001:db8::1,email:a@b.example,URI:mqtt://c.example
+nameConstraints=permitted;DNS:example,excluded;IP:10.0.0.0/255.0.0.0
+crlDistributionPoints=URI:http://crl.example
+"""
+
+
+def certificates():
+    """Small ones: P-256, but for one key of RSA 2048. The byte in front says how they are read."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+
+        def openssl(line):
+            subprocess.run(["openssl", *shlex.split(line)], cwd=folder, check=True, capture_output=True)
+
+        (folder / "all.cnf").write_text("[req]\ndistinguished_name=d\n[d]\n" + EXTENSIONS)
+        (folder / "ca.cnf").write_text("[ca]\ndefault_ca=d\n[d]\ndatabase=i\ndefault_md=sha256\ndefault_crl_days=30\ncrlnumber=n\n")
+        (folder / "i").write_text("")
+        (folder / "n").write_text("01\n")
+        key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+        openssl(f"req -x509 {key} -keyout ca.key -out ca.pem -days 9999 -subj /CN=ca -config all.cnf -extensions v3_all")
+        openssl(f"req {key} -keyout a.key -out a.csr -subj /C=DE/O=x/CN=a.example -addext subjectAltName=DNS:a.example")
+        openssl("x509 -req -in a.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out v1.pem -days 9999")
+        openssl("x509 -req -in a.csr -CA ca.pem -CAkey ca.key -out v3.pem -days 9999 -copy_extensions copy -extfile all.cnf")
+        openssl("ca -config ca.cnf -cert ca.pem -keyfile ca.key -revoke v1.pem -crl_reason keyCompromise")
+        openssl("ca -config ca.cnf -cert ca.pem -keyfile ca.key -gencrl -out crl.pem")
+        for name in ("ca", "v1", "v3"):
+            openssl(f"x509 -in {name}.pem -outform der -out {name}.der")
+        openssl("crl -in crl.pem -outform der -out crl.der")
+        openssl("req -in a.csr -outform der -out csr.der")
+        openssl("pkcs8 -topk8 -nocrypt -in a.key -outform der -out p8.der")
+        openssl("ec -in a.key -outform der -out sec1.der")
+        openssl("genrsa -traditional -out rsa.pem 2048")
+        openssl("rsa -in rsa.pem -traditional -outform der -out rsa.der")
+        openssl("pkcs8 -topk8 -in a.key -iter 8 -passout pass:secret -outform der -out sealed.der")
+        openssl("ec -in a.key -aes128 -passout pass:secret -out old.pem")
+        pack = "pkcs12 -export -in v1.pem -inkey a.key -certfile ca.pem -iter 8 -passout pass:secret"
+        openssl(f"{pack} -out new.p12")
+        openssl(f"{pack} -legacy -out old.p12")
+        openssl(f"{pack} -nomac -certpbe NONE -out open.p12")
+
+        def read(name):
+            return (folder / name).read_bytes()
+
+        return [b"\x00" + read(f"{name}.der") for name in ("ca", "v1", "v3")] + [
+            b"\x01" + read("crl.der"), b"\x02" + read("csr.der"), b"\x03" + read("p8.der"), b"\x03" + read("sec1.der"),
+            b"\x03" + read("rsa.der"), b"\x03" + read("sealed.der"), b"\x04" + read("v1.pem") + read("a.key"),
+            b"\x04" + read("crl.pem"), b"\x04" + read("old.pem"), b"\x05" + read("new.p12"), b"\x05" + read("old.p12"),
+            b"\x05" + read("open.p12"), b"\x06" + read("v3.der") + read("ca.der"), b"\x06" + read("v1.der") + read("ca.der"),
+            b"\x07" + read("sealed.der")]
+
+
 known = packets()
 write("frames", known)
 write("roundtrip", [bytes([2 * {3: 0, 4: 1, 5: 2}.get(v, 1)]) + p for p, v in known.items()]
@@ -88,3 +148,5 @@ write("configuration", [text.encode() for text in CONFIGURATIONS])
 write("shard", [script(p, v) for p, v in known.items()
                 if p[0] >> 4 in (1, 3, 4, 5, 6, 7, 8, 10, 12, 14, 15) and len(p) < 100])
 write("transport", TRANSPORT)
+if not (HERE / "Corpus/certificates").exists():
+    write("certificates", certificates())

@@ -11,10 +11,12 @@ struct Martlet: AsyncParsableCommand {
             What becomes of each of its lines:   martlet config check FILE
             What the broker keeps on disk:       martlet store --help
             Users and their passwords:           martlet passwd --help
+            Who may do what, and why:            martlet explain --help
             Keys, certificates, an authority:    martlet certs --help
             """,
         subcommands: [
-            BrokerCommand.self, ConfigCommand.self, StoreCommand.self, PasswordCommand.self, CertsCommand.self,
+            BrokerCommand.self, ConfigCommand.self, StoreCommand.self, PasswordCommand.self, ExplainCommand.self,
+            CertsCommand.self,
         ])
 
     static func main() async {

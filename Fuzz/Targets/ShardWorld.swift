@@ -129,6 +129,7 @@ final class ShardWorld {
         case .tell(let shard, let batch):
             require(shard != index && hosts.indices.contains(shard), "a batch for shard \(shard), no neighbour")
             mail.append((index, shard, batch))
+        case .authenticate: preconditionFailure("everybody may come in here, and nobody was to be asked")
         case .log: break
         }
     }

@@ -34,6 +34,19 @@ package struct AccessSnapshot: Sendable {
     /// Who may do what; nil = everybody everything.
     package let policy: (any AccessPolicy)?
     package let remarks: [AccessRemark]
+    private let policies: ListenerPolicies
+
+    /// Where a rule stands.
+    package struct RulePlace: Equatable, Sendable {
+        package let file: String
+        /// From 1.
+        package let line: Int
+        /// As the file has it.
+        package let text: String
+    }
+
+    /// The line that a reason speaks of, where it speaks of one.
+    package func rulePlace(of reason: AccessReason) -> RulePlace? { policies.place(of: reason) }
 
     /// Reads every file once.
     package static func load(_ listeners: [ListenerAccess]) throws(AccessFileError) -> AccessSnapshot {
@@ -73,6 +86,7 @@ package struct AccessSnapshot: Sendable {
             }
         }
         let policies = ListenerPolicies(files: aclFiles, entries: entries)
-        return AccessSnapshot(passwords: passwords, policy: policies.isOpen ? nil : policies, remarks: remarks)
+        return AccessSnapshot(
+            passwords: passwords, policy: policies.isOpen ? nil : policies, remarks: remarks, policies: policies)
     }
 }

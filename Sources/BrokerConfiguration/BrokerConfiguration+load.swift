@@ -28,7 +28,7 @@ extension BrokerConfiguration {
     }
 }
 
-/// What becomes of lines the server does not act on yet, `FutureKey`.
+/// What becomes of lines the server does not act on yet: bridges.
 package enum Unhonoured: Sendable {
     /// An error: the broker must not run as if they were not there.
     case refused

@@ -22,6 +22,7 @@ extension ShardSettings {
         payloadSizeMax = configuration.payloadBytesMax ?? 0
         keepAliveSecondsMax = UInt16(clamping: configuration.keepAliveSecondsMax ?? 0)
         retainAvailable = configuration.retainAvailable
+        checksRetainSource = configuration.checksRetainSource
         upgradesOutgoingQoS = configuration.upgradesOutgoingQoS
         queuesQoS0 = configuration.queuesQoS0
         persistentSessionSecondsMax = configuration.sessionExpirySecondsMax.map { UInt32(clamping: $0) }
@@ -34,6 +35,7 @@ extension ShardSettings {
         connectTimeout = Int64(configuration.connectTimeoutSeconds) * 1000
         outputBytesMax = configuration.outputBufferBytesMax
         routeCacheEntries = configuration.routeCacheEntriesMax
+        control = configuration.enablesControlAPI ? BrokerControl(configuration.listeners) : nil
     }
 }
 

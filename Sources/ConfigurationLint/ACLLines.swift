@@ -1,61 +1,35 @@
-/// The lines of an ACL file as far as advice needs them: who, which access, which filter, where. What cannot be read is left out;
-/// that it stops a start is for its reader to say.
+import BrokerAccess
+
+/// The lines of an ACL file as advice looks at them: whose, which access, which filter, level by level. The broker's own reader
+/// (`ACLFile`) takes them apart; lines that it refuses are left out here, and named where the start is judged.
 struct ACLLines {
     struct Line {
-        enum Access: String {
-            case deny, read, write, readwrite
-
-            /// Everything the other gives, this one gives too.
-            func includes(_ other: Access) -> Bool { self == other || self == .readwrite && other != .deny }
-        }
-
         let number: Int
-        let access: Access
+        let access: ACLRule.Access
         let filter: String
         let levels: [Substring]
     }
 
     /// Lines of each user; `nil` = those above every `user`, for the anonymous.
-    private(set) var sections: [String?: [Line]] = [:]
-    private(set) var patterns: [Line] = []
+    let sections: [String?: [Line]]
+    let patterns: [Line]
     /// Where each user's section begins.
-    private(set) var userLines: [String: Int] = [:]
+    let userLines: [String: Int]
 
-    init(_ text: String) {
-        var user: String?
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            guard !line.hasPrefix("#") else { continue }
-            let words = line.split(whereSeparator: { $0 == " " || $0 == "\r" || $0 == "\t" })
-            guard let keyword = words.first else { continue }
-            let rest = line.drop { $0 == " " }.dropFirst(keyword.count)
-            let value = String(rest.drop { $0 == " " }.reversed().drop { $0.isWhitespace }.reversed())
-            switch keyword {
-            case "user":
-                user = value
-                if userLines[value] == nil { userLines[value] = index + 1 }
-            case "topic", "pattern":
-                guard let line = Line(value, number: index + 1) else { continue }
-                if keyword == "topic" { sections[user, default: []].append(line) } else { patterns.append(line) }
-            default: continue
-            }
-        }
+    init(_ bytes: [UInt8], path: String) {
+        let file = ACLFile(readable: bytes, path: path)
+        sections = file.rulesByUser.mapValues { $0.map(Line.init) }
+        patterns = file.patternRules.map(Line.init)
+        userLines = file.userLines
     }
 }
 
 extension ACLLines.Line {
-    init?(_ value: String, number: Int) {
-        var access = Access.readwrite
-        var filter = value[...]
-        if let space = value.firstIndex(of: " ") {
-            guard let named = Access(rawValue: String(value[..<space])) else { return nil }
-            access = named
-            filter = value[space...].drop { $0 == " " }
-        }
-        guard !filter.isEmpty else { return nil }
-        self.number = number
-        self.access = access
-        self.filter = String(filter)
-        levels = self.filter.split(separator: "/", omittingEmptySubsequences: false)
+    init(_ rule: ACLRule) {
+        number = rule.line
+        access = rule.access
+        filter = String(decoding: rule.filter, as: UTF8.self)
+        levels = filter.split(separator: "/", omittingEmptySubsequences: false)
     }
 
     /// Every topic that the other line speaks of is one that this line speaks of.
@@ -70,4 +44,9 @@ extension ACLLines.Line {
         }
         return levels.count == other.levels.count
     }
+}
+
+extension ACLRule.Access {
+    /// Everything the other gives, this one gives too.
+    func includes(_ other: Self) -> Bool { self == other || self == .readWrite && other != .deny }
 }

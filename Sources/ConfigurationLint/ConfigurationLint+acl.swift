@@ -1,3 +1,4 @@
+import BrokerAccess
 import BrokerConfiguration
 
 /// Findings about ACL files: lines that can never decide anything.
@@ -16,7 +17,7 @@ extension ConfigurationLint {
                     Finding(.fileUnreadable, .warning, .init(file: path, line: nil), "the ACL file cannot be read"))
                 continue
             }
-            let lines = ACLLines(String(decoding: bytes, as: UTF8.self))
+            let lines = ACLLines(bytes, path: path)
             for section in lines.sections.values { findings += dead(section, path, arePatterns: false) }
             findings += dead(lines.patterns, path, arePatterns: true)
             if listener.certificateIdentity == .none, let passwords = listener.security.passwordFile {
@@ -33,7 +34,7 @@ extension ConfigurationLint {
                 findings.append(
                     Finding(
                         rule, severity, .init(file: path, line: line.number),
-                        "'\(line.access.rawValue) \(line.filter)' \(message)"))
+                        "'\(line.access.word) \(line.filter)' \(message)"))
             }
             if line.filter.hasPrefix("$share/") {
                 find(

@@ -68,6 +68,7 @@ struct BrokerLoginTests {
             allow_anonymous true
             plugin /usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so
             plugin_opt_config_file {directory}/dynamic-security.json
+            plugin_opt_password_init_file {directory}/admin
 
             """)
         #expect(try Self.code(broker, "admin", "admin") == 5)

@@ -40,7 +40,9 @@ struct ChangeTests {
     func speaksOtherwise() throws {
         for line in ["protocol websockets", "enable_proxy_protocol 1", "certfile /c\nkeyfile /k"] {
             #expect(
-                try difference("listener 1\n", "listener 1\n\(line)\n").listenersChanged.map(\.speaksOtherwise) == [true])
+                try difference("listener 1\n", "listener 1\n\(line)\n").listenersChanged.map(\.speaksOtherwise) == [
+                    true
+                ])
         }
         let tls = "listener 1\nkeyfile /k\ncertfile"
         #expect(try difference("\(tls) /a\n", "\(tls) /b\n").listenersChanged.map(\.speaksOtherwise) == [false])

@@ -100,18 +100,4 @@ struct GrammarTests {
             ])
         #expect(problems("allow_anonymous=true").first?.message.contains("without '='") == true)
     }
-
-    @Test(
-        "a key the server does not act on yet is read, checked and refused, whoever looks only hears of it",
-        arguments: FutureKey.names.flatMap(\.keys))
-    func future(_ key: String) throws {
-        let one = try #require(KeyCase.all.first { $0.key == key }, "a row and its case")
-        guard key != "check_retain_source" else { return }  // its other value asks for nothing
-        let text = "\(one.above)\(key) \(one.valid.last ?? "")\n"
-        #expect(throws: ConfigurationError.self) {
-            try BrokerConfiguration.parse(text: text.utf8, file: "test.conf")
-        }
-        let told = try remarks(text).filter { $0.line == one.line && $0.severity == .warning }
-        #expect(told.contains { $0.message.hasPrefix("'\(key)' is read and checked, but not yet honoured by") })
-    }
 }

@@ -81,6 +81,20 @@ struct KeyTests {
         #expect(warnings.first?.line == one.line)
     }
 
+    @Test(
+        "a bridge's key is checked, and a start with it is refused, until bridges run",
+        arguments: ConfigurationKey.all.filter { $0.group == .bridges })
+    func bridges(_ key: ConfigurationKey) throws {
+        let one = try #require(KeyCase.all.first { $0.key == key.name }, "a row and its case")
+        let text = "\(one.above)\(key.name) \(one.valid.last ?? "")\n"
+        #expect(throws: ConfigurationError.self) {
+            try BrokerConfiguration.parse(text: text.utf8, file: "test.conf")
+        }
+        let report = ConfigurationReport(text: text.utf8, file: "test.conf")
+        #expect(report.settings.first { $0.line == one.line }?.verdict == .notYet)
+        #expect(!report.canStart)
+    }
+
     @Test("what Martlet does in any case is noted", arguments: ConfigurationKey.all)
     func surpassed(_ key: ConfigurationKey) throws {
         guard case .surpassed(let reason) = key.standing, let one = KeyCase.all.first(where: { $0.key == key.name }),

@@ -19,7 +19,7 @@ struct RandomTextTests {
     func mutations(_ seed: UInt64) {
         var chance = Chance(state: seed)
         let values = KeyCase.all.flatMap { $0.valid + $0.invalid }
-        let names = KeyCase.all.map(\.key) + FutureKey.names.flatMap(\.keys)
+        let names = KeyCase.all.map(\.key)
         for _ in 0..<50 {
             var bytes: [UInt8] = []
             for _ in 0..<Int.random(in: 0...12, using: &chance) {

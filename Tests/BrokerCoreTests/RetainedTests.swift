@@ -93,6 +93,26 @@ struct RetainedTests {
         tree.cancel(walk)
     }
 
+    @Test(
+        "retain_expiry_interval: expired messages go at the next sweep; without one, when somebody meets them",
+        arguments: [nil, 60_000])
+    func sweep(_ interval: Int64?) {
+        var settings = ShardSettings()
+        settings.retainedSweepInterval = interval
+        let harness = ShardHarness(settings: settings)
+        harness.shard.start(at: harness.now)
+        let writer = harness.client("w")
+        var publish = Publish(retain: true, topic: "short", payload: [1])
+        publish.properties.messageExpiryIntervalSeconds = 1
+        harness.send(.publish(publish), on: writer)
+        harness.publish(writer, "long", retain: true)
+        harness.run()
+        harness.advance(by: 59_000)
+        #expect(harness.shard.status.retainedMessages == 2)
+        harness.advance(by: 2_000)
+        #expect(harness.shard.status.retainedMessages == (interval == nil ? 2 : 1))
+    }
+
     @Test("a slow reader is sent retained messages at its own pace, each once, while they change")
     func pacing() {
         let harness = ShardHarness()

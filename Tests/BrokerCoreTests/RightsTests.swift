@@ -275,7 +275,7 @@ struct RightsTests {
     }
 
     @Test(
-        "Both roads agree: whatever is asked and remembered, everyone gets what the policy says",
+        "Both roads agree, with any route_cache_entries: whatever is remembered, everyone gets what the policy says",
         arguments: 1...4 as ClosedRange<UInt64>)
     func model(_ seed: UInt64) {
         var random = SeededGenerator(seed: seed)

@@ -1,17 +1,21 @@
 import MQTTTestKit
 import Testing
 
-/// `store_max_messages`: what the whole store may hold, said to publishers, also by a broker that starts with a full one.
+/// `store_max_messages` and `store_max_bytes`: what the whole store may hold, said to publishers, also by a broker that starts
+/// with a full one.
 @Suite("The store's limit", .blocking)
 struct StoreLimitTests {
-    private static func conf(_ folder: String) -> String {
+    private static func conf(_ folder: String, _ limit: String) -> String {
         BrokerProcess.anonymous
-            + "persistence true\npersistence_location \(folder)\nstore_max_messages 16\nqueue_full_policy refuse_publisher\n"
+            + "persistence true\npersistence_location \(folder)\n\(limit)\nqueue_full_policy refuse_publisher\n"
     }
 
-    @Test("A publisher is refused when the store is full, again after a restart, and no longer when there is room")
-    func storeMaxMessages() throws {
-        let first = try BrokerProcess.start(Self.conf("{directory}"))
+    /// A message of this test takes 39 or 40 bytes of the log.
+    @Test(
+        "A publisher is refused when the store is full, again after a restart, and no longer when there is room",
+        arguments: ["store_max_messages 16", "store_max_bytes 640"])
+    func full(_ limit: String) throws {
+        let first = try BrokerProcess.start(Self.conf("{directory}", limit))
         let sleeper = unique("sleeper")
         let reader = try RawClient.connected(
             to: first, id: sleeper, version: 5, properties: [.sessionExpiryInterval(3600)])
@@ -34,7 +38,7 @@ struct StoreLimitTests {
         #expect((16..<100).contains(taken))
         #expect(first.stop())
 
-        let second = try BrokerProcess.start(Self.conf(first.directory))
+        let second = try BrokerProcess.start(Self.conf(first.directory, limit))
         #expect(try fill(second, limit: 200) < 2)
         let again = try RawClient.connected(
             to: second, id: sleeper, version: 5, cleanStart: false, properties: [.sessionExpiryInterval(3600)])

@@ -41,6 +41,30 @@ struct StrangerTicketTests {
         #expect(all.count == 10)
     }
 
+    @Test(
+        "many addresses do not fill the listener: the fuller it is, the fewer of one address",
+        arguments: [10, 50, 200, 900])
+    func shares(addresses: Int) throws {
+        let strangers = Strangers(allMax: 1000, perAddressMax: 100)
+        func address(_ index: Int) throws -> SocketAddress {
+            try SocketAddress(ipAddress: "10.0.\(index / 250).\(index % 250)", port: 1)
+        }
+        var tickets: [StrangerTicket] = []
+        for round in 0..<100 {
+            for index in 0..<addresses {
+                if let ticket = StrangerTicket(strangers, address: try address(index)) { tickets.append(ticket) }
+            }
+            if round == 0 { #expect(tickets.count == addresses) }
+        }
+        #expect(tickets.count < 1000)
+        #expect(StrangerTicket(strangers, address: try SocketAddress(ipAddress: "192.0.2.1", port: 1)) != nil)
+        tickets.forEach { $0.leave() }
+        // With room again, one address has all of its own.
+        let own = try address(0)
+        let again = (0..<120).compactMap { _ in StrangerTicket(strangers, address: own) }
+        #expect(again.count == 100)
+    }
+
     @Test("failures are written one by one until there are many, then counted, then written again")
     func pace() {
         let pace = FailurePace()

@@ -125,14 +125,14 @@ struct LookTests {
         try WaitingStore(path).close()
         var settings = StoreSettings.strict
         settings.furtherSteps = [["CREATE TABLE later (x)"]]
-        #expect(throws: StoreError.older(file: path, version: 2, supported: 3)) {
+        #expect(throws: StoreError.older(file: path, version: 3, supported: 4)) {
             try Store(path: path, isLook: true, settings: settings) { _, _ in }
         }
         try WaitingStore(path, settings: settings).close()
-        #expect(throws: StoreError.newer(file: path, version: 3, supported: 2)) {
+        #expect(throws: StoreError.newer(file: path, version: 4, supported: 3)) {
             try StoreDialogue(path: path, isLook: true)
         }
         let check = try run("check", path)
-        #expect(check.status == 3 && check.errors.contains("layout 3"), "\(check)")
+        #expect(check.status == 3 && check.errors.contains("layout 4"), "\(check)")
     }
 }

@@ -1,5 +1,6 @@
 import BrokerCore
 import BrokerStore
+import MQTTProtocol
 import Testing
 
 /// What becomes of a snapshot in a store of ours: nothing that was acknowledged is lost, and every queue keeps its order.
@@ -56,6 +57,32 @@ struct MosquittoImportTests {
         #expect(session.subscriptions.map(\.filter) == [text("q/+")])
         #expect(session.subscriptions.first?.options.qos == 2)
         #expect(session.queue != store.session("two")?.queue)
+    }
+
+    @Test(
+        "Whose rights sessions and retained messages have comes too, as far as the file knows it",
+        arguments: [4, 5, 6] as [UInt32])
+    func rights(version: UInt32) throws {
+        var file = SnapshotWriter(version: version)
+        file.message(1, "kept/a", payload: text("1"), qos: 1, retain: true, source: "pub", username: "alice")
+        file.message(2, "kept/b", payload: text("2"), qos: 1, retain: true, source: "nameless")
+        file.message(3, "kept/c", payload: text("3"), qos: 1, retain: true)
+        file.message(4, "queued", payload: text("4"), qos: 1, source: "pub", username: "alice")
+        file.client("one", username: "bob")
+        file.client("two")
+        file.claim("one", 4, identifier: 1, qos: 1, state: .queued)
+        for message in 1...3 as ClosedRange<UInt64> { file.retained(message) }
+        let (store, _) = try imported(file)
+        let one = try #require(store.session("one"))
+        #expect(one.userName == (version < 6 ? nil : "bob") && one.listener == (version < 6 ? 0 : 1883))
+        #expect(try #require(store.session("two")).userName == nil)
+        let kept = store.all.retained
+        #expect(
+            kept[text("kept/a")]?.source == AccessSubject(clientIdentifier: "pub", userName: "alice", listener: 1883))
+        #expect(
+            kept[text("kept/b")]?.source == AccessSubject(clientIdentifier: "nameless", userName: nil, listener: 1883))
+        #expect(kept[text("kept/c")]?.source == nil)
+        #expect(store.queue("one").first?.message.source == nil)
     }
 
     @Test("Times go on: sessions and messages that are over stay behind")

@@ -51,16 +51,16 @@ struct MosquittoSnapshotTests {
         let first = MosquittoSnapshot.Message(
             id: 9, topic: Array("a/b".utf8), payload: [0, 255, 10], qos: 2, retain: true,
             expiresAt: isOld ? nil : 1_900_000_000, source: Array("pub".utf8),
-            properties: isOld ? [] : [0x01, 1, 0x26, 0, 1, 0x6B, 0, 1, 0x76])
+            username: Array("user".utf8), port: 1883, properties: isOld ? [] : [0x01, 1, 0x26, 0, 1, 0x6B, 0, 1, 0x76])
         let second = MosquittoSnapshot.Message(
             id: 4, topic: Array("ä/€".utf8), payload: [], qos: 1, retain: false, expiresAt: nil, source: [],
-            properties: [])
+            username: [], port: 1883, properties: [])
         #expect(messages == [first, second])
 
         let name = Array("c1".utf8)
         let client = MosquittoSnapshot.Client(
             identifier: name, expiryInterval: isOld ? .max : 3_600, expiresAt: isOld ? nil : 1_800_000_000,
-            username: version < 6 ? [] : Array("user".utf8))
+            username: version < 6 ? [] : Array("user".utf8), port: version < 6 ? 0 : 1883)
         var claim = MosquittoSnapshot.ClientMessage(
             client: name, message: 4, identifier: 1, qos: 1, retain: false, isDuplicate: true, isIncoming: false,
             state: .waitForPuback, subscriptionIdentifiers: [])

@@ -22,7 +22,7 @@ struct StoreLineTests {
                     filter: Array("$share/g/x".utf8),
                     options: DeliveryOptions(qos: .exactlyOnce, noLocal: true, retainAsPublished: true),
                     identifier: 268_435_455),
-            ], will: will, willDueAt: 1_795_000_005_123)
+            ], userName: "ü\u{1}", listener: 8883, will: will, willDueAt: 1_795_000_005_123)
         let second = SessionRecord(
             clientIdentifier: "second", queue: QueueID(12), expiryIntervalSeconds: 7, disconnectedAt: nil,
             subscriptions: [])
@@ -44,7 +44,10 @@ struct StoreLineTests {
                 LoggedMessage(
                     topic: Array("topic/\(number)".utf8), properties: isLast ? properties : [], payload: payload,
                     qos: UInt8(number % 3), retain: number % 2 == 0, expiresAt: isLast ? 1_795_000_000_000 : .max,
-                    publisher: isLast ? .max : 0, storedAt: UInt32(number)))
+                    publisher: isLast ? .max : 0, storedAt: UInt32(number),
+                    source: isLast
+                        ? AccessSubject(clientIdentifier: "c \"1\"", userName: "u", listener: .max)
+                        : number > 6 ? AccessSubject(clientIdentifier: "", userName: nil) : nil))
             batch.entries.append(
                 QueueEntry(
                     queue: QueueID(11), message: message, qos: 2, retain: number == 1,

@@ -4,8 +4,10 @@
 the program that `swift build` made last is taken.
 """
 
+import itertools
 import os
 import pathlib
+import random
 import shlex
 import signal
 import socket
@@ -20,10 +22,20 @@ COMMAND = os.environ.get("MARTLET_BROKER") or f"{shlex.quote(str(ROOT / '.build/
 IS_MOSQUITTO = "mosquitto" in os.path.basename(shlex.split(COMMAND)[0])
 
 
+_candidates = itertools.cycle(random.Random(os.getpid()).sample(range(10_000, 32_000), 2_000))
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Free on every interface, and below the ports that the kernel gives to outgoing connections: those of other programs
+    on the machine would take it before the broker does."""
+    for port in itertools.islice(_candidates, 2_000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no port is free")
 
 
 def answers(host, port, seconds=2.0):
@@ -42,13 +54,15 @@ class Broker:
 
     def __init__(self, conf=LOOPBACK, extra=""):
         self.port = free_port()
+        text = ""
         self.folder = tempfile.TemporaryDirectory(prefix="martlet-interop-")
         folder = pathlib.Path(self.folder.name)
         if conf is None:
             command = COMMAND.replace("-c {conf}", f"-p {self.port}")
         else:
             path = folder / "broker.conf"
-            path.write_text(conf.format(port=self.port) + extra)
+            text = conf.format(port=self.port) + extra
+            path.write_text(text)
             command = COMMAND.replace("{conf}", shlex.quote(str(path)))
             # mosquitto started by root becomes its own user before it opens files.
             folder.chmod(0o755)
@@ -58,17 +72,18 @@ class Broker:
             shlex.split(command), stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
         )
         try:
-            self._wait_until_it_listens(seconds=15)
+            # Listeners open one after another; the last is open when the log says so, if it is asked to.
+            self._wait_until_it_listens(seconds=15, everywhere="log_type all" in text)
         except BaseException:
             self.stop()
             raise
 
-    def _wait_until_it_listens(self, seconds):
+    def _wait_until_it_listens(self, seconds, everywhere):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the broker ended with status {self.process.returncode}:\n{self.log}")
-            if answers("127.0.0.1", self.port, seconds=0.5):
+            if answers("127.0.0.1", self.port, seconds=0.5) and (not everywhere or " running\n" in self.log):
                 return
             time.sleep(0.02)
         raise RuntimeError(f"nothing listens on port {self.port} after {seconds} s:\n{self.log}")

@@ -1,4 +1,5 @@
-"""A bad network between a client and the broker: cuts each connection after a number of bytes drawn from a seed."""
+"""The network between a client and the broker: a bad one cuts each connection after a number of bytes drawn from a seed;
+`Relay(port, cuts=0)` is a good one, and keeps in `carried` what passed."""
 
 import random
 import socket
@@ -6,11 +7,13 @@ import threading
 
 
 class Relay:
-    def __init__(self, port, seed, least=200, most=4_000, cuts=12):
+    def __init__(self, port, seed=0, least=200, most=4_000, cuts=12):
         """After `cuts` cuts the network is good, so that every story ends."""
         self.target, self.cuts_left = port, cuts
+        self._remembers = cuts == 0
         self._random, self._least, self._most = random.Random(seed), least, most
         self._lock = threading.Lock()
+        self.carried = bytearray()
         self._open = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -34,6 +37,7 @@ class Relay:
         try:
             while data := source.recv(4096):
                 with self._lock:
+                    self.carried += data if self._remembers else b""
                     left = budget[0]
                     if left is not None:
                         budget[0] = left - len(data)
@@ -56,3 +60,9 @@ class Relay:
         self._listener.close()
         for end in self._open:
             end.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

@@ -2,6 +2,9 @@ import Glibc
 
 /// Starting processes without a shell in between, so that the pid is the program's own.
 enum Spawn {
+    /// Above this only sockets of tests with very many clients stand.
+    private static let descriptorsMax: Int32 = 1024
+
     /// Runs `command`, both outputs appended to the file `output`, or errors to their own file. Nil with `errno` set
     /// when it cannot start.
     static func run(_ command: [String], output: String, errors: String? = nil, input: Int32? = nil) -> Int32? {
@@ -22,6 +25,10 @@ enum Spawn {
         // Tests run side by side: a broker that inherited what another test waits to see closed (Foundation's `Process`
         // learns of an exit that way) would keep that test waiting for as long as it lives.
         for descriptor in 3...openDescriptorMax() { posix_spawn_file_actions_addclose(&actions, descriptor) }
+
+        // Nothing else of ours: the end of a pipe that another test reads would stay open as long as this child lives. To
+        // close what is not open is no error here.
+        for descriptor in 3..<descriptorsMax { posix_spawn_file_actions_addclose(&actions, descriptor) }
 
         // A child starts with every signal in its ordinary state, whatever this process blocks or ignores.
         var attributes = posix_spawnattr_t()

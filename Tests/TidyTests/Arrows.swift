@@ -21,7 +21,7 @@ enum Arrows {
             target: "BrokerAccess", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["DequeModule"] + crypto),
         Row(target: "BrokerStore", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["GRDB"]),
         Row(target: "BrokerConfiguration", ours: ["MQTTProtocol"], theirs: []),
-        Row(target: "ConfigurationLint", ours: ["Certificates", "BrokerConfiguration"], theirs: []),
+        Row(target: "ConfigurationLint", ours: ["Certificates", "BrokerConfiguration", "BrokerAccess"], theirs: []),
         Row(
             target: "BrokerServer",
             ours: [

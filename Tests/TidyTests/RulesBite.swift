@@ -277,3 +277,44 @@ struct RulesBite {
         #expect(rules.servers.count == 354)
     }
 }
+
+extension RulesBite {
+    @Test("a key without a row, without a test, or with one that is not there or speaks of something else")
+    func keyTable() {
+        let guide = """
+            | `before` | x |
+            <!-- The tables are made from the code -->
+            | key | value |
+            |---|---|
+            | `good` | a |
+            | `two`, `names` | b |
+            | `lost` | c |
+            <!-- End of the tables. -->
+            | `behind` | x |
+            """
+        let keys = KeyTable.keys(inGuide: guide)
+        #expect(keys == [["good"], ["two", "names"], ["lost"]])
+        let texts = [
+            "A.swift": "func shows() { good }", "b.py": "def test_it():\n    names", KeyTable.everyKey: "func all(",
+        ]
+        func findings(_ page: String) -> [String] {
+            KeyTable.check(keys: keys, rows: KeyTable.rows(in: page)) { texts[$0] }.map(\.message)
+        }
+        let good = """
+            | key | what | shown by |
+            |---|---|---|
+            | `good` | effect | `A.swift` (`shows`) |
+            | `two`, `names` | effect | `b.py` (`test_it`) |
+            | `lost` | explained | `\(KeyTable.everyKey)` (`all`) |
+            """
+        #expect(findings(good) == [])
+        #expect(findings(good.replacing("| `good`", with: "| `bad`")).count == 3)
+        #expect(findings(good.replacing("(`shows`)", with: "(`hides`)")) == ["good: Tests/A.swift has no hides"])
+        #expect(findings(good.replacing("`A.swift`", with: "`B.swift`")).contains("good: there is no Tests/B.swift"))
+        #expect(findings(good.replacing("`A.swift` (`shows`)", with: "later")) == ["good: no test is named"])
+        #expect(
+            findings(good.replacing("`b.py` (`test_it`)", with: "`A.swift` (`shows`)")) == [
+                "two: the tests named do not speak of it"
+            ])
+    }
+}

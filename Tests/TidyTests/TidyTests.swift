@@ -83,4 +83,13 @@ struct TidyTests {
             missing.count <= Requirements.missingMax,
             "\(missing.count) rules without test or reason:\n\(missing.map(\.description).joined(separator: "\n"))")
     }
+
+    @Test("every key of the configuration has a test that shows its effect or its explanation")
+    func configurationKeys() throws {
+        let keys = KeyTable.keys(inGuide: try Repository.text(of: "Docs/guides/configuration.md"))
+        #expect(keys.count > 100)
+        let rows = KeyTable.rows(in: try Repository.text(of: "Docs/configuration-keys.md"))
+        let findings = KeyTable.check(keys: keys, rows: rows) { try? Repository.text(of: "Tests/\($0)") }
+        #expect(findings.isEmpty, "\(findings.report)")
+    }
 }

@@ -10,13 +10,15 @@ struct CertsConvertCommand: ParsableCommand {
         discussion: """
             Byte for byte what OpenSSL writes. Several certificates become several DER documents one after the other,
             and back. A key becomes PKCS#8 unless --traditional; with a passphrase option and --encrypt it is encrypted.
+            A PKCS#12 file becomes its key, its certificate and the others of the chain, one after the other.
 
             Examples:    martlet certs convert server.crt --to der --out server.der
                          martlet certs convert old.key --to der --out key.p8
                          martlet certs convert chain.der --to pem
+                         martlet certs convert client.p12 --to pem --out client.pem
             """)
 
-    @Argument(help: "The file, PEM or DER.")
+    @Argument(help: "The file: PEM, DER or PKCS#12.")
     var file: String
 
     @Option(help: "pem or der.")
@@ -85,6 +87,15 @@ struct CertsConvertCommand: ParsableCommand {
                 }, false
             )
         }
+        if PKCS12.isOne(bytes) {
+            guard to.lowercased() == "pem" else {
+                throw ValidationError(
+                    "A PKCS#12 file holds a key and certificates, which only PEM keeps apart: --to pem.")
+            }
+            let contents = try passphrase.bundle(bytes, file)
+            let key = try contents.key.map { [try document(of: $0)] } ?? []
+            return (key + contents.certificates.map { ("CERTIFICATE", $0.der) }, contents.key != nil)
+        }
         return ([try key()], true)
     }
 
@@ -94,8 +105,9 @@ struct CertsConvertCommand: ParsableCommand {
         return (try? CertificateRequest(der: der)) != nil ? "CERTIFICATE REQUEST" : nil
     }
 
-    private func key() throws -> Document {
-        let key = try passphrase.key(file)
+    private func key() throws -> Document { try document(of: try passphrase.key(file)) }
+
+    private func document(of key: PrivateKey) throws -> Document {
         if traditional {
             guard let older = key.traditional else { throw KeyFault.unsupported("Ed25519 has no older format") }
             return older

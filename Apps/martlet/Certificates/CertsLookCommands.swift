@@ -4,7 +4,7 @@ import Certificates
 /// `martlet certs inspect`: what is in a file.
 struct CertsInspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Show what is in certificates, requests, CRLs and keys.",
+        commandName: "inspect", abstract: "Show what is in certificates, requests, CRLs, keys and PKCS#12 files.",
         discussion: "Example:    martlet certs inspect server.crt ca.crl")
 
     @Argument(help: "Files, PEM or DER.")
@@ -27,6 +27,7 @@ struct CertsInspectCommand: ParsableCommand {
             if let certificate = try? ParsedCertificate(der: bytes) { return certificate.text(at: now) }
             if let list = try? CertificateRevocationList(der: bytes) { return list.text(at: now) }
             if let request = try? CertificateRequest(der: bytes) { return try request.text() }
+            if PKCS12.isOne(bytes) { return try bundle(bytes, file, now) }
             return try key(bytes, file)
         }
         var texts: [String] = []
@@ -50,8 +51,16 @@ struct CertsInspectCommand: ParsableCommand {
         return texts.joined(separator: "\n")
     }
 
-    private func key(_ bytes: [UInt8], _ file: String) throws -> String {
-        let key = try passphrase.key(file).publicKey
+    private func bundle(_ bytes: [UInt8], _ file: String, _ now: Timestamp) throws -> String {
+        let contents = try passphrase.bundle(bytes, file)
+        let key = try contents.key.map { try Self.text($0) }
+        return ([key ?? "No private key\n"] + contents.certificates.map { $0.text(at: now) }).joined(separator: "\n")
+    }
+
+    private func key(_ bytes: [UInt8], _ file: String) throws -> String { try Self.text(passphrase.key(file)) }
+
+    private static func text(_ key: PrivateKey) throws -> String {
+        let key = try key.publicKey
         return "Private key: \(key), identifier \(Hexadecimal.colons(key.identifier))\n"
     }
 }

@@ -21,6 +21,11 @@ struct PassphraseOptions: ParsableArguments {
         return nil
     }
 
+    /// What is in a PKCS#12 file; a person is asked where no password was given.
+    func bundle(_ bytes: [UInt8], _ path: String) throws -> PKCS12.Contents {
+        try PKCS12.read(bytes, password: try given() ?? Passphrase.ask("Password of \(path): "))
+    }
+
     /// The key of a file; where it is encrypted and no passphrase was given, a person is asked.
     func key(_ path: String) throws -> PrivateKey {
         let bytes = try SecureFile.read(path)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BrokerAccess
 import BrokerConfiguration
 import BrokerServer
 import Certificates
@@ -38,6 +39,7 @@ struct ConfigCheckCommand: ParsableCommand {
         if let configuration = report.configuration, Broker.keysWithoutPassphrase(configuration).isEmpty {
             report = report.adding(Broker.transportProblems(configuration))
         }
+        if let configuration = report.configuration { report = report.adding(Self.accessProblems(configuration)) }
         let findings = ConfigurationLint.findings(report, surroundings: .machine)
         if isJSON {
             print(try ConfigCheckDocument(file, report, findings).text())
@@ -49,6 +51,18 @@ struct ConfigCheckCommand: ParsableCommand {
         guard report.canStart else { throw ExitCode(3) }
         let warnings = (report.remarks + findings.map(\.remark)).contains { $0.severity == .warning }
         if isStrict, warnings { throw ExitCode(1) }
+    }
+
+    /// Lines of password and ACL files that would stop a start. That a file cannot be read at all is advice: the broker may be
+    /// somebody else than who looks now.
+    private static func accessProblems(_ configuration: BrokerConfiguration) -> [Diagnostic] {
+        do throws(AccessFileError) {
+            _ = try Broker.loadAccess(configuration)
+            return []
+        } catch {
+            guard error.line != nil else { return [] }
+            return [Diagnostic(severity: .error, file: error.file, line: error.line, message: error.reason)]
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 import BrokerCore
-package import MQTTProtocol
+import MQTTProtocol
 
 /// An ACL file, MOSQUITTO_COMPAT §4: rules for users, for the anonymous, and patterns for all.
 ///
@@ -12,6 +12,8 @@ package struct ACLFile: Sendable {
     /// Rules of each user; nil = before the first `user`, for the anonymous.
     private let sections: [MQTTString?: Order]
     private let patterns: Order
+    /// Where the users that are named begin.
+    package let userLines: [String: Int]
 
     /// Indices of rules in the order in which they are asked.
     struct Order: Sendable {
@@ -31,17 +33,37 @@ package struct ACLFile: Sendable {
     }
 
     init(_ source: SecretFile) throws(AccessFileError) {
-        path = source.path
         var reader = ACLReader(path: source.path, remarks: source.remarks)
         try source.forEachLine { (number, line) throws(AccessFileError) in try reader.read(line, number) }
+        self.init(reader)
+    }
+
+    /// What can be read of a file: for advice about it, never to decide by.
+    package init(readable bytes: [UInt8], path: String) {
+        let source = SecretFile(path: path, bytes: bytes, remarks: [])
+        var reader = ACLReader(path: path, remarks: [])
+        source.forEachLine { number, line in try? reader.read(line, number) }
+        self.init(reader)
+    }
+
+    private init(_ reader: ACLReader) {
+        path = reader.path
         remarks = reader.remarks
         rules = reader.rules
         sections = reader.sections
         patterns = reader.patterns
+        userLines = reader.userLines
     }
 
-    /// The users that have rules of their own.
-    package var users: Set<MQTTString> { Set(sections.keys.compactMap(\.self)) }
+    /// Lines by whose they are, in the file's order; nil = before the first `user`, for the anonymous.
+    package var rulesByUser: [String?: [ACLRule]] {
+        Dictionary(
+            sections.map { ($0.key.map { String(decoding: $0.bytes, as: UTF8.self) }, rules(of: $0.value)) },
+            uniquingKeysWith: +)
+    }
+    package var patternRules: [ACLRule] { rules(of: patterns) }
+
+    private func rules(of order: Order) -> [ACLRule] { (order.denying + order.others).sorted().map { rules[$0] } }
 
     // MARK: Deciding
 
@@ -90,6 +112,7 @@ struct ACLReader {
     var rules: [ACLRule] = []
     var sections: [MQTTString?: ACLFile.Order] = [:]
     var patterns = ACLFile.Order()
+    private(set) var userLines: [String: Int] = [:]
     private var user: MQTTString?
 
     /// Remarks about lines, at most.
@@ -111,6 +134,8 @@ struct ACLReader {
             guard !name.isEmpty else { throw fail("`user` without a name") }
             guard let name = MQTTString(Array(name)) else { throw fail("the user name is no UTF-8 text") }
             user = name
+            let text = String(decoding: name.bytes, as: UTF8.self)
+            if userLines[text] == nil { userLines[text] = number }
         case "topic": try readRule(rest, isPattern: false, number)
         case "pattern": try readRule(rest, isPattern: true, number)
         default:

@@ -2,8 +2,8 @@ import BrokerCore
 import MQTTProtocol
 
 /// One line of an ACL file.
-struct ACLRule: Sendable {
-    enum Access: UInt8, Sendable {
+package struct ACLRule: Sendable {
+    package enum Access: UInt8, Sendable {
         case deny = 0
         case read = 1
         case write = 2
@@ -19,7 +19,7 @@ struct ACLRule: Sendable {
             }
         }
 
-        var word: String {
+        package var word: String {
             switch self {
             case .deny: "deny"
             case .read: "read"
@@ -37,11 +37,12 @@ struct ACLRule: Sendable {
         }
     }
 
-    let filter: [UInt8]
-    let access: Access
+    package let filter: [UInt8]
+    package let access: Access
     /// `pattern`, not `topic`.
-    let isPattern: Bool
-    let line: Int
+    package let isPattern: Bool
+    /// From 1.
+    package let line: Int
 
     /// Somewhere in it stands the placeholder.
     let namesClient: Bool
@@ -61,7 +62,7 @@ struct ACLRule: Sendable {
     }
 
     /// As the file has it, for people.
-    var text: String {
+    package var text: String {
         "\(isPattern ? "pattern" : "topic") \(access.word) \(MQTTString(filter)?.description ?? "")"
     }
 

@@ -49,15 +49,21 @@ struct ListenerPolicies: AccessPolicy {
         }
     }
 
+    /// The line that a reason speaks of.
+    func place(of reason: AccessReason) -> AccessSnapshot.RulePlace? {
+        guard case .rule(let number) = reason, let index = firstRules.lastIndex(where: { $0 <= Int(number) }),
+            Int(number) - firstRules[index] < files[index].rules.count
+        else { return nil }
+        let rule = files[index].rules[Int(number) - firstRules[index]]
+        return AccessSnapshot.RulePlace(file: files[index].path, line: rule.line, text: rule.text)
+    }
+
     func describe(_ reason: AccessReason) -> String {
         let paths = files.map(\.path).joined(separator: ", ")
         switch reason {
-        case .rule(let number):
-            guard let index = firstRules.lastIndex(where: { $0 <= Int(number) }),
-                Int(number) - firstRules[index] < files[index].rules.count
-            else { return "a rule that has gone" }
-            let rule = files[index].rules[Int(number) - firstRules[index]]
-            return "\(files[index].path):\(rule.line): \(rule.text)"
+        case .rule:
+            guard let place = place(of: reason) else { return "a rule that has gone" }
+            return "\(place.file):\(place.line): \(place.text)"
         case .noRule: return "no line of \(paths) allows it"
         case .unknownUser: return "\(paths) has no line for this user"
         case .wildcardInName: return "a user name or client identifier with + or # has no rights by patterns"

@@ -1,8 +1,7 @@
 /// One row of the table of everything that may begin a line: the single place from which the reader, its error messages and
 /// the operators' guide know a key. A new key is a new row.
 ///
-/// Rows: `ConfigurationKey+listeners`, `+tls`, `+access`, `+limits`, `+log`, `+persistence`, `+plugins`, `+bridges`, `+process`;
-/// what is read and not done yet: `FutureKey`.
+/// Rows: `ConfigurationKey+listeners`, `+tls`, `+access`, `+limits`, `+log`, `+persistence`, `+plugins`, `+bridges`, `+process`.
 package struct ConfigurationKey: Sendable, CustomStringConvertible {
     package let name: String
     package let aliases: [String]

@@ -10,11 +10,8 @@ package enum ConfigurationReference {
         }
         text += "### Not honoured yet\n\n"
         text +=
-            "These are read and checked, and then stop the start with an error that says so, rather than being left out "
-            + "in silence.\n\n"
-        for (subject, keys) in FutureKey.names {
-            text += "- \(subject): \(keys.map { "`\($0)`" }.joined(separator: ", "))\n"
-        }
+            "Bridges: `connection` and the keys below it are read and checked, and then stop the start with an error that says "
+            + "so, rather than being left out in silence.\n"
         return text
     }
 

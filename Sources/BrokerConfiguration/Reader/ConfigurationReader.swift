@@ -39,7 +39,7 @@ struct ConfigurationReader {
     private(set) var depth = 0
     /// False for text from memory: `include_dir` is then only checked.
     let readsDisk: Bool
-    /// What becomes of `FutureKey`s.
+    /// What becomes of bridges.
     let unhonoured: Unhonoured
 
     private struct SettledKey: Hashable {
@@ -160,7 +160,6 @@ struct ConfigurationReader {
             case .statement(let statement):
                 try read(statement, &line)
             }
-            if !isOff, FutureKey.contains(key.name) { try refuseFuture(name) }
             if let currentListener {
                 listeners[currentListener].values.places.note(key.name, file: file, line: self.line)
             }
@@ -265,16 +264,6 @@ struct ConfigurationReader {
         let rest = ConfigurationLine.trimmed(line.rest)
         guard let first = rest.first, first != UInt8(ascii: "#") else { return }
         report(.note, "the rest of the line, \(quoted(rest)), is ignored")
-    }
-
-    private static let futureFault =
-        "is read and checked, but not yet honoured by this version of martlet; remove the line, or stay with mosquitto for it"
-
-    /// What the server does not act on yet stops the start; where the text is only looked at, it is remarked.
-    mutating func refuseFuture(_ name: String, with what: String? = nil) throws(LineFault) {
-        let fault = (what.map { "with \($0) " } ?? "") + Self.futureFault
-        guard unhonoured == .told else { throw LineFault(fault) }
-        report(.warning, "'\(name)' \(fault)")
     }
 
     private static func unknown(_ key: ArraySlice<UInt8>, _ name: String) -> LineFault {

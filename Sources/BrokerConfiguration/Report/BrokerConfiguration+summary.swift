@@ -31,7 +31,11 @@ extension ListenerConfiguration {
             who.append("who has a certificate of \(authority)")
         }
         if tls?.pskHint != nil {
-            who.append(security.pskFile.map { "who has a key of \($0)" } ?? "no pre-shared key, without a psk_file")
+            if let file = security.pskFile {
+                if certificateIdentity != .none { who.append("who has a key of \(file)") }
+            } else {
+                who.append("no pre-shared key, without a psk_file")
+            }
         }
         if let passwordFile = security.passwordFile { who.append("users of \(passwordFile) with their password") }
         if security.allowsAnonymous {
@@ -47,6 +51,11 @@ extension ListenerConfiguration {
         var text = who.joined(separator: ", ")
         if let tls, tls.requiresCertificate, certificateIdentity == .none, let authority {
             text += ", each with a certificate of \(authority)"
+        }
+        if let tls, tls.pskHint != nil, tls.certificateFile == nil, certificateIdentity == .none,
+            let file = security.pskFile
+        {
+            text += ", each with a key of \(file)"
         }
         return text
     }

@@ -116,8 +116,8 @@ package struct ConfigurationReport: Sendable {
 extension ConfigurationKey {
     /// What becomes of a line with this key.
     func verdict(isOff: Bool) -> ConfigurationReport.Verdict {
+        guard group != .bridges else { return .notYet }
         guard !isOff else { return .honoured }
-        guard !FutureKey.contains(name), group != .bridges else { return .notYet }
         switch standing {
         case .honoured: return .honoured
         case .deprecated(let instead): return .deprecated(instead)

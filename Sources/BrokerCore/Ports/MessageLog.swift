@@ -113,9 +113,10 @@ package struct LogBatch: Equatable, Sendable {
     }
 
     /// Adds a message and returns its index.
-    mutating func append(_ parts: MessageParts) -> Int {
+    /// - Parameter source: who published it, where that is to be kept.
+    mutating func append(_ parts: MessageParts, by source: AccessSubject? = nil) -> Int {
         offsets.append(bytes.count)
-        LoggedMessage.encode(parts, into: &bytes)
+        LoggedMessage.encode(parts, by: source, into: &bytes)
         return offsets.count - 1
     }
 

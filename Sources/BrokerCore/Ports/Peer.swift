@@ -59,9 +59,9 @@ package enum PeerEvent: Equatable, Sendable {
     /// A message for the receiver's subscribers.
     case publish(PeerMessage)
     /// A retained message (or its deletion) for the shard that puts those of its topic in order.
-    case retain(PeerMessage)
+    case retain(PeerMessage, by: AccessSubject?)
     /// From that shard: the topic's retained message from now on.
-    case retained(PeerMessage)
+    case retained(PeerMessage, by: AccessSubject?)
     /// The batch with this `confirm` is kept; or is not.
     case kept(StorageToken, StorageFailure?)
     /// A session joins, or changes its options in, a group that the receiver keeps.

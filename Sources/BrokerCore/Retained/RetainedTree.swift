@@ -11,6 +11,9 @@ struct RetainedTree: ~Copyable {
     /// Bytes of all messages.
     private(set) var bytes = 0
     private var walks = SlotTable<RetainedWalk>()
+    /// Who published what, by node: four bytes a message. Empty while nobody but the server has.
+    private var sources: [SourceTable.Number] = []
+    private(set) var publishers = SourceTable()
 
     init(key: UInt64) { levels = LevelTree(key: key) }
 
@@ -27,7 +30,8 @@ struct RetainedTree: ~Copyable {
     }
 
     /// Replaces the message of its topic; takes over the caller's reference.
-    mutating func set(_ message: Message) {
+    /// - Parameter source: who published it; nil = the server, or nobody knows.
+    mutating func set(_ message: Message, by source: AccessSubject? = nil) {
         var node = LevelTree.root
         var rest = Levels(message.topic)
         while let level = rest.next() { node = levels.insertChild(of: node, level.start, level.count) }
@@ -39,31 +43,50 @@ struct RetainedTree: ~Copyable {
         }
         bytes += message.size
         levels.setPayload(message.word, at: node)
+        setSource(source, at: node)
+    }
+
+    private mutating func setSource(_ source: AccessSubject?, at node: LevelTree.Index) {
+        let before = Int(node) < sources.count ? sources[Int(node)] : 0
+        guard let source else {
+            if before != 0 { sources[Int(node)] = 0 }
+            return publishers.leave(before)
+        }
+        while sources.count <= Int(node) { sources.append(0) }
+        sources[Int(node)] = publishers.enter(source)
+        publishers.leave(before)
+    }
+
+    /// Who published the message of exactly this topic; nil = the server, or nobody knows.
+    func source(of topic: UnsafeRawBufferPointer) -> AccessSubject? {
+        let node = node(of: topic)
+        return Int(node) < sources.count ? publishers[sources[Int(node)]] : nil
     }
 
     /// Removes the message of a topic; true where there was one.
     @discardableResult
     mutating func remove(_ topic: UnsafeRawBufferPointer) -> Bool {
-        var node = LevelTree.root
-        var rest = Levels(topic)
-        while let level = rest.next() {
-            node = levels.child(of: node, level.start, level.count)
-            if node == 0 { return false }
-        }
-        guard let old = message(at: node) else { return false }
+        let node = node(of: topic)
+        guard node != LevelTree.root, let old = message(at: node) else { return false }
         clear(node, old)
         return true
     }
 
     /// The message of exactly this topic.
     func message(of topic: UnsafeRawBufferPointer) -> Message? {
+        let node = node(of: topic)
+        return node == LevelTree.root ? nil : message(at: node)
+    }
+
+    /// Where exactly this topic stands; the root = nowhere.
+    private func node(of topic: UnsafeRawBufferPointer) -> LevelTree.Index {
         var node = LevelTree.root
         var rest = Levels(topic)
         while let level = rest.next() {
             node = levels.child(of: node, level.start, level.count)
-            if node == 0 { return nil }
+            if node == 0 { return LevelTree.root }
         }
-        return message(at: node)
+        return node
     }
 
     @inline(__always)
@@ -74,6 +97,7 @@ struct RetainedTree: ~Copyable {
         count -= 1
         message.release()
         levels.setPayload(0, at: node)
+        setSource(nil, at: node)
         levels.prune(node)
         guard !levels.departures.isEmpty else { return }
         for departure in levels.departures {

@@ -14,7 +14,7 @@ struct RouteCache: ~Copyable {
         var topicLength: UInt32
         /// Receivers, overlapping subscriptions of one session counted each.
         var count: UInt32
-        /// Clients may not publish here: `AccessRules.isReserved`.
+        /// What clients publish here goes to nobody: `Shard.isReserved`.
         var isReserved: Bool
         /// Some session stands in the list more than once, in adjacent entries.
         var hasOverlaps: Bool
@@ -93,7 +93,7 @@ struct RouteCache: ~Copyable {
     /// valid until the next call.
     mutating func keep(
         _ topic: UnsafeRawBufferPointer, hash: UInt64, version: UInt64, stamp: RouteVersions.Stamp,
-        matches: borrowing MatchBuffer
+        matches: borrowing MatchBuffer, isReserved: Bool
     ) -> UnsafeMutablePointer<Plan> {
         let size =
             MemoryLayout<Plan>.stride + matches.count * MemoryLayout<Subscriber>.stride + topic.count
@@ -102,7 +102,7 @@ struct RouteCache: ~Copyable {
         plan.initialize(
             to: Plan(
                 hash: hash, version: version, number: plansMade, stamp: stamp, topicLength: UInt32(topic.count),
-                count: UInt32(matches.count), isReserved: AccessRules.isReserved(topic),
+                count: UInt32(matches.count), isReserved: isReserved,
                 hasOverlaps: RouteCache.hasOverlaps(matches)))
         Plan.subscribers(plan).initialize(from: matches.found, count: matches.count)
         UnsafeMutableRawPointer(mutating: Plan.topic(plan).baseAddress.unsafelyUnwrapped)

@@ -39,6 +39,8 @@ package struct ShardSettings: Sendable {
     package var keepAliveSecondsMax: UInt16 = 0
     /// `retain_available`.
     package var retainAvailable = true
+    /// `check_retain_source`: new subscribers hear a retained message only while its publisher may publish there.
+    package var checksRetainSource = true
     /// `upgrade_outgoing_qos`: deliver at the subscription's QoS even above the publisher's.
     package var upgradesOutgoingQoS = false
     /// `queue_qos0_messages`: keep QoS 0 for offline persistent sessions too.
@@ -59,6 +61,8 @@ package struct ShardSettings: Sendable {
     package var slowReaderWait: Int64 = 1000
     /// How long after the accept CONNECT may take, in milliseconds: `connect_timeout`.
     package var connectTimeout: Int64 = 10_000
+    /// `enable_control_api`: who answers what is published to `$CONTROL/broker/v1`; nil = that is a topic like others.
+    package var control: (any ControlAnswers)?
     /// Unsent bytes a connection may hold before its publishers are paused: `output_buffer_bytes`.
     package var outputBytesMax = 1 << 20
     /// Bytes of messages that may be on the way from one shard to another before their publishers are paused. Some thirty

@@ -155,31 +155,4 @@ extension Shard {
         if !decision.isAllowed { logDenial(.notice, action, filter, decision.reason, slot) }
         return decision.isAllowed
     }
-
-    // MARK: Saying why
-
-    /// Denials of one connection that the log says in words, at most: a client that insists cannot fill it.
-    private static var denialsToldMax: Int { 16 }
-
-    mutating func tellDenial(
-        _ action: AccessAction, _ topic: UnsafeRawBufferPointer, _ reason: AccessReason,
-        _ connection: UnsafeMutablePointer<Connection>
-    ) {
-        let extras = extras(of: connection)
-        guard extras.denialsTold < Shard.denialsToldMax else { return }
-        extras.denialsTold += 1
-        logDenial(.notice, action, topic, reason, connection.pointee.session)
-    }
-
-    mutating func logDenial(
-        _ interest: LogInterest, _ action: AccessAction, _ topic: UnsafeRawBufferPointer, _ reason: AccessReason,
-        _ slot: UInt32
-    ) {
-        guard let policy, !settings.logInterest.isDisjoint(with: interest) else { return }
-        effects.append(
-            .log(
-                .denied(
-                    action, subject(of: slot), topic: [UInt8](topic), why: policy.describe(reason),
-                    isDetail: interest == .debug)))
-    }
 }

@@ -115,7 +115,11 @@ extension Shard {
     ) {
         // Our Receive Maximum counts until PUBACK, PUBCOMP or a refusing PUBREC. §4.9
         if type != .pubrec || reason.isError { release(connection) }
-        sendAcknowledgement(type, identifier, reason, connection, slot)
+        if reason == .notAuthorized {
+            sendDenial(type, identifier, connection, slot)
+        } else {
+            sendAcknowledgement(type, identifier, reason, connection, slot)
+        }
         holdIfFull(connection, slot)
     }
 

@@ -14,6 +14,7 @@ extension Shard {
         }
         connection.pointee.version = connect.version
         if let size = connect.properties.maximumPacketSize { connection.pointee.maximumPacketSize = Int(size) }
+        connection.pointee.requestsProblemInformation = connect.properties.requestProblemInformation ?? true
         let listener = listeners[connection.pointee.listener]
         guard listener.acceptedVersions.contains(connect.version) else {
             return refuse(.unsupportedProtocolVersion, connection, slot)
@@ -84,9 +85,19 @@ extension Shard {
         refuse(error.reasonCode, connection, slot)
     }
 
-    /// CONNACK with a code, and the end. [5.0 MQTT-3.2.2-7] [3.1.1 MQTT-3.2.2-5]
-    mutating func refuse(_ code: ReasonCode, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32) {
-        send(Connack(sessionPresent: false, reasonCode: code), connection, slot)  // [5.0 MQTT-3.2.2-6] [3.1.1 MQTT-3.2.2-4]
+    /// CONNACK with a code, in 5.0 with the reason where it fits, and the end. [5.0 MQTT-3.2.2-7] [3.1.1 MQTT-3.2.2-5]
+    mutating func refuse(
+        _ code: ReasonCode, because words: MQTTString? = nil, _ connection: UnsafeMutablePointer<Connection>,
+        _ slot: UInt32
+    ) {
+        var answer = Connack(sessionPresent: false, reasonCode: code)  // [5.0 MQTT-3.2.2-6] [3.1.1 MQTT-3.2.2-4]
+        let version = connection.pointee.version
+        if version == .v5, connection.pointee.requestsProblemInformation { answer.properties.reasonString = words }
+        // [5.0 MQTT-3.2.2-19]
+        if answer.encodedSize(version: version) > connection.pointee.maximumPacketSize {
+            answer.properties.reasonString = nil
+        }
+        send(answer, connection, slot)
         log(.debug, .refused(id(of: slot), code, version: connection.pointee.version))
         close(slot, .refused(code))
     }
@@ -158,7 +169,6 @@ extension Shard {
         connection.pointee.session = sessionSlot
         connection.pointee.phase = .open
         connection.pointee.qosMax = listener.qosMax
-        connection.pointee.requestsProblemInformation = connect.properties.requestProblemInformation ?? true
         connection.pointee.sendLimit = min(
             settings.inflightMessagesMax, Int(connect.properties.receiveMaximum ?? 65_535))
         if connect.version == .v5 {

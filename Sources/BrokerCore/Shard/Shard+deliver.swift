@@ -114,8 +114,14 @@ extension Shard {
         _ session: UnsafeMutablePointer<Session>, _ connection: UnsafeMutablePointer<Connection>, _ next: Outgoing
     ) -> Bool {
         guard session.pointee.window.hasRoom(limit: connection.pointee.sendLimit) else { return false }
-        guard settings.inflightBytesMax > 0, !session.pointee.window.isEmpty else { return true }
-        var bytes = next.message.size
+        return settings.inflightBytesMax == 0 || hasBytes(session, for: next.message)
+    }
+
+    /// Whether a message more may be on its way under `max_inflight_bytes`; one always may.
+    @inline(never)
+    func hasBytes(_ session: UnsafeMutablePointer<Session>, for message: Message) -> Bool {
+        guard !session.pointee.window.isEmpty else { return true }
+        var bytes = message.size
         session.pointee.window.forEach { bytes += $0.payload.message.size }
         return bytes <= settings.inflightBytesMax
     }

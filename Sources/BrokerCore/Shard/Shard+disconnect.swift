@@ -192,13 +192,14 @@ extension Shard {
         }
         publish(
             topic: will.topic.bytes, properties: will.forwardedProperties, payload: will.payload, qos: will.qos,
-            retain: will.retain, expirySeconds: will.messageExpiryIntervalSeconds, publisher: publisher)
+            retain: will.retain, expirySeconds: will.messageExpiryIntervalSeconds, publisher: publisher,
+            source: subject(of: slot))
     }
 
     /// Publishes in the server's own name: `$SYS`, wills, administration.
     package mutating func publish(
         topic: [UInt8], properties: [UInt8] = [], payload: [UInt8], qos: QoS, retain: Bool,
-        expirySeconds: UInt32? = nil, publisher: UInt64 = 0, at now: Int64? = nil
+        expirySeconds: UInt32? = nil, publisher: UInt64 = 0, source: AccessSubject? = nil, at now: Int64? = nil
     ) {
         if let now { self.now = now }
         topic.withUnsafeBytes { topic in
@@ -212,7 +213,7 @@ extension Shard {
                     if let seconds = expirySeconds { parts.expiresAt = self.now + Int64(seconds) * 1000 }
                     var dispatch = Dispatch(parts: parts)
                     dispatch.expirySeconds = expirySeconds
-                    if parts.retain { setRetained(&dispatch) }
+                    if parts.retain { setRetained(&dispatch, by: source) }
                     forward(plan, &dispatch)
                 }
             }

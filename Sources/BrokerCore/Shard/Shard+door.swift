@@ -88,7 +88,7 @@ extension Shard {
             .notice,
             .loginRefused(
                 id(of: slot), client: visitor.connect.clientIdentifier, userName: visitor.connect.userName, refusal))
-        refuse(refusal.reasonCode, connection, slot)
+        refuse(refusal.reasonCode, because: refusal.words, connection, slot)
     }
 
     private mutating func assignIdentifier(prefix: String) -> MQTTString {

@@ -112,7 +112,8 @@ extension Shard {
         } else if session.pointee.details?.storage != nil {
             store(delivery, session, &dispatch)
         } else if session.pointee.queue.isEmpty, session.pointee.window.hasRoom(limit: connection.pointee.sendLimit),
-            connection.pointee.flow == .flowing, settings.inflightBytesMax == 0
+            connection.pointee.flow == .flowing,
+            settings.inflightBytesMax == 0 || hasBytes(session, for: dispatch.owned())
         {
             let message = dispatch.owned()
             message.retain()

@@ -255,10 +255,10 @@ extension Shard {
                 guard let plan = try? shard.plan(for: parts.topic) else { return }  // checked where it came in
                 shard.forward(plan, &dispatch)
             }
-        case .retain(let message):
-            withParts(message, batch) { shard, parts in shard.orderRetained(parts, from: message.origin) }
-        case .retained(let message):
-            withParts(message, batch) { shard, parts in shard.applyRetained(parts) }
+        case .retain(let message, let source):
+            withParts(message, batch) { $0.orderRetained($1, by: source, from: message.origin) }
+        case .retained(let message, let source):
+            withParts(message, batch) { $0.applyRetained($1, by: source) }
         case .kept(let token, let failure):
             storage.heard(token, failure)
             settleAnswers()

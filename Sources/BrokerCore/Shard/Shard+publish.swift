@@ -78,7 +78,7 @@ extension Shard {
         try aliased.borrowed { (aliasedBytes: UnsafeRawBufferPointer) throws(Fault) -> Void in
             let topic = aliasedBytes.isEmpty ? publish.topic : aliasedBytes
             let plan = try plan(for: topic)
-            let isDenied = plan.pointee.isReserved || !mayPublish(plan, connection)
+            let isDenied = plan.pointee.isReserved && !isControl(topic) || !mayPublish(plan, connection)
             // [5.0 MQTT-3.2.2-11]: above the Maximum QoS that CONNACK announced.
             guard publish.qos.rawValue <= connection.pointee.qosMax else { throw .refused(.qosNotSupported) }
             // [5.0 MQTT-3.2.2-14]
@@ -154,8 +154,12 @@ extension Shard {
             holdReceived(identifier, connection)
             dispatch.exchange = exchange(identifier, isRepeated: publish.duplicate, connection)
         }
-        if dispatch.parts.retain { setRetained(&dispatch) }
-        forward(plan, &dispatch)
+        if plan.pointee.isReserved {
+            answerControl(&dispatch)
+        } else {
+            if dispatch.parts.retain { setRetained(&dispatch, by: subject(of: connection.pointee.session)) }
+            forward(plan, &dispatch)
+        }
         if publish.qos == .exactlyOnce {
             keepReceived(identifier, &dispatch, connection)
             awaitReceived(identifier, &dispatch, connection)
@@ -219,7 +223,9 @@ extension Shard {
         let stamp = versions.stamp(topic)
         routes.match(topic, into: &matches)
         if policy != nil { withhold(topic) }
-        return cache.keep(topic, hash: hash, version: versions.version(stamp), stamp: stamp, matches: matches)
+        return cache.keep(
+            topic, hash: hash, version: versions.version(stamp), stamp: stamp, matches: matches,
+            isReserved: isReserved(topic))
     }
 }
 

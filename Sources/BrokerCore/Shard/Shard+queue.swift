@@ -14,11 +14,12 @@ extension Shard {
     // MARK: Into the log
 
     /// The message's place in the batch, put there once.
-    mutating func logged(_ dispatch: inout Dispatch) -> Int {
+    /// - Parameter source: who published it, to be kept with a retained message.
+    mutating func logged(_ dispatch: inout Dispatch, by source: AccessSubject? = nil) -> Int {
         if dispatch.logged >= 0 { return dispatch.logged }
         _ = storage.batchToken()
         if dispatch.parts.storedAt == 0 { dispatch.parts.storedAt = nowSeconds }
-        dispatch.logged = storage.batch.append(dispatch.parts)
+        dispatch.logged = storage.batch.append(dispatch.parts, by: source)
         return dispatch.logged
     }
 
@@ -149,7 +150,7 @@ extension Shard {
             stored.readUpTo = record.position
             if details.restored.remove(record.position) != nil { continue }
             stored.beyond = max(0, stored.beyond - 1)
-            stored.beyondBytes = max(0, stored.beyondBytes - record.message.bytes.count)
+            stored.beyondBytes = max(0, stored.beyondBytes - record.message.queuedSize)
             guard let outgoing = Outgoing(record) else {
                 keepAcknowledged(record.position, slot)  // not a message: it would stand in the way for ever
                 continue

@@ -130,6 +130,13 @@ extension Shard {
             let isOurs = message.topic.withUnsafeBytes { neighbours.home($0) == index }
             return isOurs ? storage.removeRetained(message.topic) : ()
         }
-        if let kept = message.withParts({ Message.make($0) }) { retained.set(kept) }
+        let source = message.source
+        let kept = message.withParts { parts in
+            var parts = parts
+            // What was imported names its publisher and has no key of ours.
+            if parts.publisher == 0, let source { parts.publisher = clientKey(source.clientIdentifier) }
+            return Message.make(parts)
+        }
+        if let kept { retained.set(kept, by: source) }
     }
 }

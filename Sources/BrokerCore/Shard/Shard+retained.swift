@@ -32,8 +32,9 @@ extension Shard {
     static var retainedArrivingMax: Int { 16 }
 
     /// A PUBLISH with RETAIN: the topic's message from now on, or none. [5.0 MQTT-3.3.1-5] [5.0 MQTT-3.3.1-6]
-    mutating func setRetained(_ dispatch: inout Dispatch) {
-        guard neighbours.isAlone else { return sendRetained(&dispatch) }
+    /// - Parameter source: whose it is; nil = the server's.
+    mutating func setRetained(_ dispatch: inout Dispatch, by source: AccessSubject?) {
+        guard neighbours.isAlone else { return sendRetained(&dispatch, by: source) }
         guard dispatch.parts.payload.count > 0 else {
             // [5.0 MQTT-3.3.1-6] [5.0 MQTT-3.3.1-7] [3.1.1 MQTT-3.3.1-10] [3.1.1 MQTT-3.3.1-11]
             // Where it is gone already, its deletion may still be on its way to storage: this one waits behind it.
@@ -45,9 +46,9 @@ extension Shard {
         }
         let message = dispatch.owned()
         message.retain()
-        retained.set(message)
+        retained.set(message, by: source)
         guard Shard.outlives(dispatch.parts.topic) else { return }
-        let index = logged(&dispatch)
+        let index = logged(&dispatch, by: source)
         storage.batch.retained.append(index)
         dispatch.waitsForStorage = true
     }
@@ -60,39 +61,40 @@ extension Shard {
     // MARK: One order for all shards
 
     /// To the shard that orders its topic's retained messages: every shard has a copy, and all must agree on the last.
-    private mutating func sendRetained(_ dispatch: inout Dispatch) {
+    private mutating func sendRetained(_ dispatch: inout Dispatch, by source: AccessSubject?) {
         let home = neighbours.home(dispatch.parts.topic)
         guard home != index else {
-            orderRetained(dispatch.parts, from: origin(of: &dispatch))
+            orderRetained(dispatch.parts, by: source, from: origin(of: &dispatch))
             if dispatch.parts.qos > 0 { dispatch.confirmation = confirmation(by: others) }
             dispatch.waitsForStorage = true
             return
         }
         let message = pack(dispatch.parts, for: home, from: origin(of: &dispatch))
-        neighbours.say(.retain(message), to: home)
+        neighbours.say(.retain(message, by: source), to: home)
         if dispatch.parts.qos > 0 { confirm(by: home, &dispatch) }
     }
 
     /// This shard orders the topic: its own copy, storage, and everybody else's copy.
-    mutating func orderRetained(_ parts: MessageParts, from publisher: Origin?) {
-        applyRetained(parts)
+    mutating func orderRetained(_ parts: MessageParts, by source: AccessSubject?, from publisher: Origin?) {
+        applyRetained(parts, by: source)
         if !Shard.outlives(parts.topic) {
             // Every shard's copy, and nothing more.
         } else if parts.payload.count > 0 {
             var dispatch = Dispatch(parts: parts)
-            storage.batch.retained.append(logged(&dispatch))
+            storage.batch.retained.append(logged(&dispatch, by: source))
         } else {
             storage.removeRetained([UInt8](parts.topic))
         }
         for shard in 0..<neighbours.count where shard != index {
             let message = pack(parts, for: shard, from: publisher)
-            neighbours.say(.retained(message), to: shard)
+            neighbours.say(.retained(message, by: source), to: shard)
         }
         if parts.qos > 0 { _ = confirmation(by: others) }
     }
 
-    mutating func applyRetained(_ parts: MessageParts) {
-        if parts.payload.count > 0 { retained.set(Message.make(parts)) } else { retained.remove(parts.topic) }
+    mutating func applyRetained(_ parts: MessageParts, by source: AccessSubject?) {
+        guard parts.payload.count > 0 else { return _ = retained.remove(parts.topic) }
+        retained.set(Message.make(parts), by: source)
     }
 
     // MARK: Delivery to new subscriptions
@@ -165,7 +167,7 @@ extension Shard {
     ) {
         let session = sessions.pointer(slot)
         if delivery.options.noLocal, message.header.pointee.publisher == session.pointee.clientKey { return }
-        if policy != nil, !mayReceive(slot, message.topic) { return }
+        if policy != nil, !mayReceive(slot, message.topic) || !mayStillStand(message, slot) { return }
         let qos = grantedQoS(delivery.options.qos, message.header.pointee.qos)
         if qos == 2, keepsRetained(message, session) { return storeRetained(message, delivery, slot, session) }
         message.retain()
@@ -173,5 +175,20 @@ extension Shard {
         let outgoing = Outgoing(
             message: message, subscriptionIdentifier: delivery.identifier, qos: qos, retain: true, position: .start)
         sendQueued(outgoing, slot, session, connection, connectionSlot)
+    }
+
+    /// Whether whoever published a retained message may still publish there: else nobody new hears it, as in mosquitto
+    /// (`check_retain_source`). It stays, and is heard again when its publisher has the right again.
+    private mutating func mayStillStand(_ message: Message, _ slot: UInt32) -> Bool {
+        guard let policy, settings.checksRetainSource, let source = retained.source(of: message.topic) else {
+            return true
+        }
+        let decision = policy.decide(source, .publish, message.topic)
+        if !decision.isAllowed, !settings.logInterest.isDisjoint(with: .debug) {
+            let why = policy.describe(decision.reason) + "; its retained message is held back (check_retain_source)"
+            effects.append(
+                .log(.denied(.publish, source, topic: [UInt8](message.topic), why: why, isDetail: true)))
+        }
+        return decision.isAllowed
     }
 }

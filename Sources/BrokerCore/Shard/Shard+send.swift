@@ -23,10 +23,11 @@ extension Shard {
         if let client = debugName(connection) {
             log(.debug, .sending(type, client: client, identifier: identifier, reason: 0))
         }
+        let why = reasonString(type, codes, connection)
         if type == .suback {
-            send(Suback(packetIdentifier: identifier, reasonCodes: codes), connection, slot)
+            send(Suback(packetIdentifier: identifier, reasonCodes: codes, reasonString: why), connection, slot)
         } else {
-            send(Unsuback(packetIdentifier: identifier, reasonCodes: codes), connection, slot)
+            send(Unsuback(packetIdentifier: identifier, reasonCodes: codes, reasonString: why), connection, slot)
         }
     }
 

@@ -151,6 +151,6 @@ extension Shard {
         let message = topic.withUnsafeBytes { retained.message(of: $0) }
         guard let message, !message.isExpired(at: now) else { return storage.removeRetained(topic) }
         var dispatch = Dispatch(parts: message.parts)
-        storage.batch.retained.append(logged(&dispatch))
+        storage.batch.retained.append(logged(&dispatch, by: topic.withUnsafeBytes { retained.source(of: $0) }))
     }
 }

@@ -24,11 +24,19 @@ final class Strangers: Sendable {
         self.perAddressMax = perAddressMax
     }
 
+    /// How many one address may have while there are `all`. Behind the middle it shrinks with the room that is left, so that
+    /// a flood from many addresses stops short of the end, and an address that has nobody here yet still comes in. Where
+    /// few addresses alone may fill the listener, the operator wanted no shares.
+    private func share(_ all: Int) -> Int {
+        guard perAddressMax < allMax / 4, all > allMax / 2 else { return perAddressMax }
+        return max(1, perAddressMax * 2 * (allMax - all) / allMax)
+    }
+
     /// Counts one more from `address`; false where there are too many.
     func enter(_ address: SocketAddress?) -> Bool {
         let key = Strangers.key(address)
         return counts.withLockedValue { counts in
-            guard counts.all < allMax, counts.byAddress[key, default: 0] < perAddressMax else { return false }
+            guard counts.all < allMax, counts.byAddress[key, default: 0] < share(counts.all) else { return false }
             counts.all += 1
             counts.byAddress[key, default: 0] += 1
             return true
@@ -48,7 +56,7 @@ final class Strangers: Sendable {
     func name(_ address: SocketAddress) -> Bool {
         let key = Strangers.key(address)
         return counts.withLockedValue { counts in
-            guard counts.byAddress[key, default: 0] < perAddressMax else { return false }
+            guard counts.byAddress[key, default: 0] < share(counts.all - 1) else { return false }
             counts.byAddress[key, default: 0] += 1
             return true
         }

@@ -30,6 +30,8 @@ enum Schema {
             // Shares of QoS 2 messages whose identifiers are not kept yet, as `ShareForm` writes them; NULL = none.
             "ALTER TABLE received ADD COLUMN shares BLOB"
         ],
+        // Retained messages may say who published them: the same tables, and messages that older versions cannot read.
+        [],
     ]
 
     /// Whether a file that is only looked at is a store of the newest layout.

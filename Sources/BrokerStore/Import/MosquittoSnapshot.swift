@@ -42,12 +42,15 @@ package enum MosquittoSnapshot {
         package var expiresAt: Int64?
         /// Who published it; empty = the broker itself.
         package var source: [UInt8]
+        /// Under which user name, and by which port; empty = none.
+        package var username: [UInt8]
+        package var port: UInt16
         /// Encoded properties that travel with it: those of a PUBLISH without alias and expiry.
         package var properties: [UInt8]
 
         package init(
             id: UInt64, topic: [UInt8], payload: [UInt8], qos: UInt8, retain: Bool, expiresAt: Int64?, source: [UInt8],
-            properties: [UInt8]
+            username: [UInt8], port: UInt16, properties: [UInt8]
         ) {
             self.id = id
             self.topic = topic
@@ -56,6 +59,8 @@ package enum MosquittoSnapshot {
             self.retain = retain
             self.expiresAt = expiresAt
             self.source = source
+            self.username = username
+            self.port = port
             self.properties = properties
         }
     }
@@ -67,15 +72,19 @@ package enum MosquittoSnapshot {
         package var expiryInterval: UInt32
         /// Seconds since 1970 when the session ends; nil = was connected, or never ends.
         package var expiresAt: Int64?
+        /// Empty = none; only version 6 knows it.
         package var username: [UInt8]
+        /// Of the listener it came by; 0 = not said.
+        package var port: UInt16
 
         package init(
-            identifier: [UInt8], expiryInterval: UInt32, expiresAt: Int64?, username: [UInt8]
+            identifier: [UInt8], expiryInterval: UInt32, expiresAt: Int64?, username: [UInt8], port: UInt16
         ) {
             self.identifier = identifier
             self.expiryInterval = expiryInterval
             self.expiresAt = expiresAt
             self.username = username
+            self.port = port
         }
     }
 

@@ -64,15 +64,17 @@ extension SnapshotFields {
         try skip(2)  // the packet identifier that was given last
         let identifierLength = Int(try uint16())
         var usernameLength = 0
+        var port: UInt16 = 0
         if version >= 6 {
-            try skip(2)  // the listener's port
+            port = try uint16()
             usernameLength = Int(try uint16())
         }
         try skipPadding(before: identifierLength + usernameLength)
         let identifier = try copy(identifierLength)
         let username = try copy(usernameLength)
         try finish()
-        return .init(identifier: identifier, expiryInterval: interval, expiresAt: expiresAt, username: username)
+        return .init(
+            identifier: identifier, expiryInterval: interval, expiresAt: expiresAt, username: username, port: port)
     }
 
     private mutating func clientMessage() throws(Failure) -> MosquittoSnapshot.ClientMessage {
@@ -99,17 +101,17 @@ extension SnapshotFields {
         let sourceLength = Int(try uint16())
         let usernameLength = Int(try uint16())
         let topicLength = Int(try uint16())
-        try skip(2)  // the publisher's port
+        let port = try uint16()
         let qos = try qos()
         let retain = try byte() != 0
         let source = try copy(sourceLength)
-        try skip(usernameLength)
+        let username = try copy(usernameLength)
         let topic = try copy(topicLength)
         let payload = try copy(payloadLength)
         let properties = try properties()
         return .init(
             id: id, topic: topic, payload: payload, qos: qos, retain: retain, expiresAt: expiresAt, source: source,
-            properties: properties.forwarded)
+            username: username, port: port, properties: properties.forwarded)
     }
 
     private mutating func subscription() throws(Failure) -> MosquittoSnapshot.Subscription {
@@ -134,7 +136,7 @@ extension SnapshotFields {
         try skip(2)  // the packet identifier that was given last
         // When it was disconnected, in as many bytes as the machine's time had. It ends no session: 3.1.1's have no end.
         guard remaining == 8 || remaining == 4 else { throw failure(.chunkLength(kind: 6, length: length)) }
-        return .init(identifier: identifier, expiryInterval: .max, expiresAt: nil, username: [])
+        return .init(identifier: identifier, expiryInterval: .max, expiresAt: nil, username: [], port: 0)
     }
 
     private mutating func clientMessage4() throws(Failure) -> MosquittoSnapshot.ClientMessage {
@@ -156,8 +158,9 @@ extension SnapshotFields {
     private mutating func message4() throws(Failure) -> MosquittoSnapshot.Message {
         let id = try number()
         let source = try prefixed()
-        _ = try prefixed()  // the publisher's user name
-        try skip(6)  // the publisher's port, its packet identifier, and one that nobody reads
+        let username = try prefixed()
+        let port = try uint16()
+        try skip(4)  // the publisher's packet identifier, and one that nobody reads
         let topic = try prefixed()
         let qos = try qos()
         let retain = try byte() != 0
@@ -165,7 +168,7 @@ extension SnapshotFields {
         try finish()
         return .init(
             id: id, topic: topic, payload: payload, qos: qos, retain: retain, expiresAt: nil, source: source,
-            properties: [])
+            username: username, port: port, properties: [])
     }
 
     private mutating func subscription4() throws(Failure) -> MosquittoSnapshot.Subscription {

@@ -77,7 +77,7 @@ struct SnapshotIndex {
                 record: SessionRecord(
                     clientIdentifier: name, queue: QueueID(random.next() | 1),
                     expiryIntervalSeconds: client.expiryInterval, disconnectedAt: min(lost, now), subscriptions: [],
-                    will: nil, willDueAt: nil)))
+                    userName: SnapshotSubject.userName(client.username), listener: UInt32(client.port))))
         summary.sessions += 1
     }
 
@@ -119,6 +119,19 @@ struct SnapshotIndex {
 
     private mutating func countStray(_ client: [UInt8]) {
         if !ended.contains(client) { summary.refused += 1 }
+    }
+}
+
+/// Whose rights somebody in the file has.
+enum SnapshotSubject {
+    /// mosquitto writes no user name as an empty one.
+    static func userName(_ bytes: [UInt8]) -> MQTTString? { bytes.isEmpty ? nil : MQTTString(bytes) }
+
+    /// Who published a message; nil = mosquitto itself.
+    static func source(_ message: MosquittoSnapshot.Message) -> AccessSubject? {
+        guard !message.source.isEmpty, let client = MQTTString(message.source) else { return nil }
+        return AccessSubject(
+            clientIdentifier: client, userName: userName(message.username), listener: UInt32(message.port))
     }
 }
 

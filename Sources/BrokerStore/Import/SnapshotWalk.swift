@@ -103,7 +103,8 @@ struct SnapshotWalk {
             topic: message.topic, properties: message.properties, payload: message.payload, qos: message.qos,
             retain: message.retain || isRetained,
             expiresAt: message.expiresAt.map { SnapshotTime.milliseconds($0) } ?? .max,
-            storedAt: UInt32(clamping: now / 1_000))
+            storedAt: UInt32(clamping: now / 1_000),
+            source: isRetained ? SnapshotSubject.source(message) : nil)
     }
 
     private mutating func countLeftOut() {

@@ -25,6 +25,7 @@ enum StoreLine {
             line.add("expiry", record.expiryIntervalSeconds)
         }
         if let moment = record.disconnectedAt { line.add("disconnectedAt", moment) }
+        add(user: record.userName, listener: record.listener, to: &line)
         line.add("subscriptions", list: record.subscriptions) { line, subscription in
             line.addObject { line in
                 line.add("filter", text: subscription.filter)
@@ -47,6 +48,12 @@ enum StoreLine {
             }
         }
         return line.end()
+    }
+
+    /// Whose rights somebody has.
+    private static func add(user: MQTTString?, listener: UInt32, to line: inout JSONLine) {
+        if let user { line.add("user", text: user.bytes) }
+        if listener != 0 { line.add("listener", listener) }
     }
 
     private static func add(_ will: Will, due: Int64?, to line: inout JSONLine) {
@@ -86,6 +93,12 @@ enum StoreLine {
         // As text: readers of JSON may not keep 64 bits of a number.
         if message.publisher != 0 { line.add("publisher", text: Array(String(message.publisher, radix: 16).utf8)) }
         if message.storedAt != 0 { line.add("storedAt", message.storedAt) }
+        if let source = message.source {
+            line.add("source") { line in
+                line.add("client", text: source.clientIdentifier.bytes)
+                add(user: source.userName, listener: source.listener, to: &line)
+            }
+        }
     }
 
     private static func add(properties: [UInt8], to line: inout JSONLine) {

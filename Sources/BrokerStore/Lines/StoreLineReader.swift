@@ -12,7 +12,8 @@ enum StoreLineReader {
         }
         var record = SessionRecord(
             clientIdentifier: client, queue: queue, expiryIntervalSeconds: try expiry(fields),
-            disconnectedAt: try fields.optionalNumber("disconnectedAt", Int64.self), subscriptions: [])
+            disconnectedAt: try fields.optionalNumber("disconnectedAt", Int64.self), subscriptions: [],
+            userName: try name(fields, "user"), listener: try fields.optionalNumber("listener", UInt32.self) ?? 0)
         for value in try fields.list("subscriptions") {
             record.subscriptions.append(try subscription(JSONFields(value)))
         }
@@ -93,7 +94,22 @@ enum StoreLineReader {
             topic: try topic(fields), properties: try PropertyLines.encode(try fields.list("properties")),
             payload: try fields.bytes("payload", base64: "payloadBase64"), qos: try fields.qos(),
             retain: try fields.flag("retain"), expiresAt: try fields.optionalNumber("expiresAt", Int64.self) ?? .max,
-            publisher: publisher, storedAt: try fields.optionalNumber("storedAt", UInt32.self) ?? 0)
+            publisher: publisher, storedAt: try fields.optionalNumber("storedAt", UInt32.self) ?? 0,
+            source: try fields.object("source").map { (source) throws(Failure) in try subject(source) })
+    }
+
+    /// Who published a message.
+    private static func subject(_ fields: JSONFields) throws(Failure) -> AccessSubject {
+        guard let client = try name(fields, "client") else { throw Failure(reason: "\"client\" is missing") }
+        return AccessSubject(
+            clientIdentifier: client, userName: try name(fields, "user"),
+            listener: try fields.optionalNumber("listener", UInt32.self) ?? 0)
+    }
+
+    private static func name(_ fields: JSONFields, _ name: StaticString) throws(Failure) -> MQTTString? {
+        guard let text = try fields.optionalText(name) else { return nil }
+        guard let string = MQTTString(text) else { throw Failure(reason: "\"\(name)\" is no name") }
+        return string
     }
 
     static func claim(_ fields: JSONFields, queue: QueueID) throws(Failure) -> StoreFiller.Claim {

@@ -7,7 +7,7 @@ package enum EncryptedPKCS8 {
     /// OpenSSL's default for keys. A guesser pays it for every guess, we once at start.
     static let rounds = 2048
     /// Nobody's honest file needs more, and a forged one shall not keep us busy for minutes.
-    static let roundsMax = 10_000_000
+    package static let roundsMax = 10_000_000
 
     package static func encrypt(_ pkcs8: [UInt8], passphrase: String) throws(KeyFault) -> [UInt8] {
         var generator = SystemRandomNumberGenerator()
@@ -50,7 +50,9 @@ package enum EncryptedPKCS8 {
     // MARK: - Reading
 
     /// The PrivateKeyInfo inside.
-    package static func decrypt(_ der: [UInt8], passphrase: String) throws(KeyFault) -> [UInt8] {
+    package static func decrypt(
+        _ der: [UInt8], passphrase: String, roundsMax: Int = roundsMax
+    ) throws(KeyFault) -> [UInt8] {
         let scheme: Scheme
         do { scheme = try Scheme(der) } catch { throw KeyFault.malformed("\(error)") }
         guard let cipher = scheme.keyBytes, let hash = scheme.hash else {

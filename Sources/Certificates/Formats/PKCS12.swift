@@ -2,8 +2,8 @@ import Crypto
 import CryptoExtras
 import SwiftASN1
 
-/// A key and its certificates in one file behind a password, as phones and Java want them. Written, not read:
-/// nothing in Martlet takes one. RFC 7292
+/// A key and its certificates in one file behind a password, as phones and Java want them. RFC 7292
+/// Reading: `PKCS12+reading`.
 package struct PKCS12: Sendable {
     package enum Strength: Sendable {
         /// OpenSSL 3's default: PBES2, AES-256-CBC, HMAC-SHA-256, 2048 rounds.
@@ -91,6 +91,10 @@ private struct Seal {
 
     init(password: String, strength: PKCS12.Strength) { (self.password, self.strength) = (password, strength) }
 
+    private func derive<H: HashFunction>(_ hash: H.Type, purpose: UInt8, salt: [UInt8], count: Int) -> [UInt8] {
+        PKCS12.derive(hash, password: password, purpose: purpose, salt: salt, rounds: rounds, count: count)
+    }
+
     func encrypt(_ plain: [UInt8], using generator: inout some RandomNumberGenerator) throws
         -> (algorithm: [UInt8], bytes: [UInt8])
     {
@@ -130,35 +134,5 @@ private struct Seal {
             DERWriting.sequence(
                 DERWriting.sequence(DERWriting.objectIdentifier(algorithm), DERWriting.null), DERWriting.octets(digest)),
             DERWriting.octets(salt), DERWriting.integer(rounds))
-    }
-
-    /// PKCS#12's own key derivation. RFC 7292 appendix B.2
-    private func derive<H: HashFunction>(_: H.Type, purpose: UInt8, salt: [UInt8], count: Int) -> [UInt8] {
-        let block = H.blockByteCount
-        func filled(_ bytes: [UInt8]) -> [UInt8] {
-            guard !bytes.isEmpty else { return [] }
-            let size = (bytes.count + block - 1) / block * block
-            return (0..<size).map { bytes[$0 % bytes.count] }
-        }
-        // UTF-16 with a closing zero: B.1.
-        let text = (Array(password.utf16) + [0]).flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }
-        let diversifier = [UInt8](repeating: purpose, count: block)
-        var state = filled(salt) + filled(text)
-        var result: [UInt8] = []
-        while result.count < count {
-            var digest = Array(H.hash(data: diversifier + state))
-            for _ in 1..<rounds { digest = Array(H.hash(data: digest)) }
-            result += digest
-            let addend = (0..<block).map { digest[$0 % digest.count] }
-            for start in stride(from: 0, to: state.count, by: block) {
-                var carry: UInt16 = 1
-                for index in (0..<block).reversed() {
-                    let sum = UInt16(state[start + index]) + UInt16(addend[index]) + carry
-                    state[start + index] = UInt8(sum & 255)
-                    carry = sum >> 8
-                }
-            }
-        }
-        return Array(result.prefix(count))
     }
 }

@@ -162,10 +162,10 @@ extension PrivateKey {
         } catch {
             throw KeyFault.malformed("\(error)")
         }
-        if block.headers.contains(where: { $0.name == "DEK-Info" }) {
-            throw KeyFault.unsupported(
-                "\(name) is encrypted in OpenSSL's old way (DEK-Info); rewrite it once: openssl pkcs8 -topk8 -in \(name)"
-            )
+        if let how = block.headers.first(where: { $0.name == "DEK-Info" })?.value {
+            guard let passphrase else { throw KeyFault.passphraseNeeded }
+            try self.init(der: try OldPEMEncryption.decrypt(block.der, how: how, passphrase: passphrase))
+            return
         }
         try self.init(der: block.der, passphrase: passphrase)
     }

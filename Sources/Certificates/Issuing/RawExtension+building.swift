@@ -68,11 +68,13 @@ extension GeneralName {
     }
 
     /// The kind is read from the text: an address, something with `@`, something with `://`, otherwise a host name,
-    /// which may begin with one `*.`. [MK-3]
-    package init(_ text: String) throws(Malformed) {
+    /// which may begin with one `*.`, and becomes punycode where it has to. [MK-3]
+    package init(_ written: String) throws(Malformed) {
+        let isName = !written.contains("@") && !written.contains("/")
+        let text = isName ? InternationalName.ascii(written) ?? written : written
         func fault(_ why: String) -> Malformed { Malformed("name", "\(text) \(why)") }
         guard !text.isEmpty, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            throw fault("is no host name, address, e-mail or URL (write international names in punycode, xn--…)")
+            throw fault("is no host name, address, e-mail or URL")
         }
         if let address = IPAddress(text) {
             self = .address(address.bytes)

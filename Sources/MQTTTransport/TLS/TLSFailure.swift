@@ -61,6 +61,9 @@ enum TLSFailure {
             case "unknown ca": "it does not trust the issuer of our certificate; give it the right CA file"
             case "bad certificate":
                 "it does not accept our certificate, often because its name is not the host it asked for"
+            case "internal error":
+                "mosquitto's tools say so when they do not accept our certificate, "
+                    + "often because its name is not the host they asked for"
             case "certificate expired": "our certificate has expired in its eyes; check the dates and both clocks"
             case "certificate unknown": "it does not accept our certificate"
             case "unsupported certificate": "it cannot use our kind of certificate"

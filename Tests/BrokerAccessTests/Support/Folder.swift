@@ -25,27 +25,24 @@ final class Folder {
         String(decoding: try Data(contentsOf: URL(fileURLWithPath: "\(path)/\(name)")), as: UTF8.self)
     }
 
-    /// Runs a program to its end, with this text on its standard input.
+    /// Runs a program to its end, with this text on its standard input. What it says goes through files: a pipe would end only
+    /// when every process that was started meanwhile, by any test, has ended too.
     func run(
         _ program: String, _ arguments: [String], input: String = ""
     ) throws -> (status: Int32, output: String, errors: String) {
+        let said = "said-\(UUID().uuidString)"
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: path)
-        let (toIt, output, errors) = (Pipe(), Pipe(), Pipe())
-        process.standardInput = toIt
-        process.standardOutput = output
-        process.standardError = errors
+        process.standardInput = FileHandle(forReadingAtPath: try write(input, to: "\(said).in"))
+        process.standardOutput = FileHandle(forWritingAtPath: try write("", to: "\(said).out"))
+        process.standardError = FileHandle(forWritingAtPath: try write("", to: "\(said).err"))
         try process.run()
-        try toIt.fileHandleForWriting.write(contentsOf: Data(input.utf8))
-        try toIt.fileHandleForWriting.close()
-        let said = output.fileHandleForReading.readDataToEndOfFile()
-        let complained = errors.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
-        return (
-            process.terminationStatus, String(decoding: said, as: UTF8.self),
-            String(decoding: complained, as: UTF8.self)
-        )
+        defer {
+            for kind in ["in", "out", "err"] { try? FileManager.default.removeItem(atPath: "\(path)/\(said).\(kind)") }
+        }
+        return (process.terminationStatus, try read("\(said).out"), try read("\(said).err"))
     }
 }

@@ -102,7 +102,7 @@ struct FileTests {
         var settings = StoreSettings.strict
         settings.furtherSteps = [["CREATE TABLE later (x)"]]
         try WaitingStore(path, settings: settings).close()
-        let newest = 2
+        let newest = 3
         #expect(refusal() == .newer(file: path, version: newest + 1, supported: newest))
         #expect(refusal()?.description.contains("layout \(newest + 1)") == true)
     }
@@ -119,7 +119,7 @@ struct FileTests {
         store = try WaitingStore(path, settings: settings)
         try expectFixture(store)
         try store.close()
-        let newest = 2
+        let newest = 3
         #expect(refusal() == .newer(file: path, version: newest + 2, supported: newest))
     }
 

@@ -95,7 +95,8 @@ struct KeyFormatTests {
         try lab.key("one", "RSA-2048")
         try lab.openSSL.run(
             "pkcs8", "-topk8", "-in", "one.key", "-v2", "camellia-256-cbc", "-passout", "pass:x", "-out", "rare.key")
-        try lab.openSSL.run("rsa", "-in", "one.key", "-aes256", "-traditional", "-passout", "pass:x", "-out", "old.key")
+        try lab.openSSL.run(
+            "rsa", "-in", "one.key", "-camellia256", "-traditional", "-passout", "pass:x", "-out", "old.key")
         for name in ["rare.key", "old.key"] {
             do {
                 _ = try PrivateKey(file: lab.openSSL.read(name), name: name, passphrase: "x")

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Certificates
-import Glibc
 
 /// Putting an authority into a trust store, and taking it out: our own folder, or the machine's when asked. [MK-6] [MK-8]
 enum CertsTrust {
@@ -11,61 +10,61 @@ enum CertsTrust {
     }
 
     static func install(_ authority: ParsedCertificate, isSystem: Bool) throws {
-        let store = try store(isSystem: isSystem)
-        switch try store.install(authority) {
-        case .alreadySo: print("The local CA is already installed in the \(name(isSystem)) trust store! 👍")
-        case .done:
-            try refresh(store)
-            print("The local CA is now installed in the \(name(isSystem)) trust store! ⚡️")
-        }
-        if !isSystem {
+        guard isSystem else {
+            let store = try ownStore()
+            tell(try store.install(authority), "installed in the Martlet trust store", done: "⚡️")
             print(
                 "It is \(store.path(of: authority)); --system puts it into the machine's own store, which needs root.")
+            return
         }
+        if isWanted("system") {
+            let store = try systemStore()
+            let change =
+                SecureFile.exists(store.path(of: authority))
+                ? TrustStore.Change.alreadySo : try SystemStore(store).install(authority)
+            tell(change, "installed in the system trust store", done: "⚡️")
+        }
+        if isWanted("nss") { BrowserStores(home: MkcertProgram.environment["HOME"]).install(authority) }
     }
 
     static func uninstall(_ authority: ParsedCertificate, isSystem: Bool) throws {
-        let store = try store(isSystem: isSystem)
-        switch try store.uninstall(authority) {
-        case .alreadySo: print("The local CA is not in the \(name(isSystem)) trust store.")
-        case .done:
-            try refresh(store)
-            print("The local CA is now uninstalled from the \(name(isSystem)) trust store! 👋")
+        guard isSystem else {
+            return tell(try ownStore().uninstall(authority), "uninstalled from the Martlet trust store", done: "👋")
+        }
+        if isWanted("nss") { BrowserStores(home: MkcertProgram.environment["HOME"]).uninstall(authority) }
+        guard isWanted("system") else { return }
+        let store = try systemStore()
+        let change =
+            SecureFile.exists(store.path(of: authority))
+            ? try SystemStore(store).uninstall(authority) : TrustStore.Change.alreadySo
+        tell(change, "uninstalled from the system trust store", done: "👋")
+    }
+
+    private static func tell(_ change: TrustStore.Change, _ what: String, done: String) {
+        switch change {
+        case .done: print("The local CA is now \(what)! \(done)")
+        case .alreadySo: print("The local CA is already \(what)! 👍")
         }
     }
 
-    private static func name(_ isSystem: Bool) -> String { isSystem ? "system" : "Martlet" }
+    /// `TRUST_STORES` names some; without it all that are known.
+    private static func isWanted(_ store: String) -> Bool {
+        guard let wanted = MkcertProgram.environment["TRUST_STORES"] else { return true }
+        return wanted.split(separator: ",").contains { $0 == store }
+    }
 
-    private static func store(isSystem: Bool) throws -> TrustStore {
-        guard isSystem else {
-            guard let own = TrustStore.own(environment: MkcertProgram.environment) else {
-                throw SecureFile.Fault(path: "HOME", reason: "is not set; set MARTLET_TRUST to a folder")
-            }
-            return own
+    private static func ownStore() throws -> TrustStore {
+        guard let own = TrustStore.own(environment: MkcertProgram.environment) else {
+            throw SecureFile.Fault(path: "HOME", reason: "is not set; set MARTLET_TRUST to a folder")
         }
-        if let wanted = MkcertProgram.environment["TRUST_STORES"],
-            !wanted.split(separator: ",").contains("system")
-        {
-            throw SecureFile.Fault(path: "TRUST_STORES", reason: "does not name system, the only store known here")
-        }
+        return own
+    }
+
+    private static func systemStore() throws -> TrustStore {
         guard let system = TrustStore.system() else {
             throw SecureFile.Fault(path: "/usr/local/share/ca-certificates", reason: "no trust store of a known kind")
         }
         return system
-    }
-
-    /// Runs the system's own program; there is none for our folder.
-    private static func refresh(_ store: TrustStore) throws {
-        guard let command = store.refresh else { return }
-        var pid: pid_t = 0
-        var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
-        defer { arguments.forEach { free($0) } }
-        guard posix_spawnp(&pid, command[0], nil, nil, &arguments, environ) == 0 else {
-            throw SecureFile.Fault(path: command[0], reason: "cannot be run: \(String(cString: strerror(errno)))")
-        }
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        guard status == 0 else { throw SecureFile.Fault(path: command[0], reason: "failed") }
     }
 }
 

@@ -81,17 +81,21 @@ enum MkcertProgram {
 
     private static func issue(_ authority: DevelopmentAuthority, _ arguments: MkcertArguments) throws {
         let names = try arguments.names.map { text throws(Malformed) in try GeneralName(text) }
+        // As they are in the certificate: international names in punycode, in files' names too.
+        let written = zip(arguments.names, names).map { text, name in
+            if case .dns(let host) = name { host } else { text }
+        }
         let isClient = arguments.flags.contains("client")
         let isStore = arguments.flags.contains("pkcs12") || arguments.values["p12-file"] != nil
         var generator = SystemRandomNumberGenerator()
         let (certificate, key) = try authority.issue(
             names: names, person: person, isClient: isClient, isElliptic: arguments.flags.contains("ecdsa"),
-            commonName: isStore ? arguments.names[0] : nil, now: CertsCommand.now, using: &generator)
+            commonName: isStore ? written[0] : nil, now: CertsCommand.now, using: &generator)
         // Folder and all: a wildcard and a colon would be trouble in a file's name.
-        var base = "./" + arguments.names[0].replacing(":", with: "_").replacing("*", with: "_wildcard")
+        var base = "./" + written[0].replacing(":", with: "_").replacing("*", with: "_wildcard")
         if names.count > 1 { base += "+\(names.count - 1)" }
         if isClient { base += "-client" }
-        tell(arguments.names)
+        tell(written)
         if isStore {
             let path = arguments.values["p12-file"] ?? base + ".p12"
             let bytes = try PKCS12(certificate: certificate, key: key, authorities: [authority.certificate])

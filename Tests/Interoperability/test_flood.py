@@ -1,0 +1,121 @@
+"""A TLS port while somebody floods it with connections that come to nothing: it stays open and healthy.
+
+The flood comes from other addresses of the loopback, because one address has a limit of its own."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from authority import Authority
+from broker import IS_MOSQUITTO, Broker, free_port
+from peers import Peer
+from seeds import logged
+from tools import run
+
+pytestmark = pytest.mark.skipif(IS_MOSQUITTO, reason="limits and log lines are Martlet's")
+
+# The beginning of a ClientHello that never goes on.
+HALF = bytes.fromhex("1603010200010001fc0303")
+
+
+class World:
+    def __init__(self, folder):
+        self.folder, self.port = folder, free_port()
+        Authority(folder).issue("server", "/CN=localhost", "subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+
+    def configuration(self):
+        f = self.folder
+        return ("log_type all\nallow_anonymous true\nlistener {port} 127.0.0.1\n"
+                f"listener {self.port} 127.0.0.1\ncertfile {f}/server.crt\nkeyfile {f}/server.key\n")
+
+    def comes_and_goes(self):
+        """A client that was not here before: how long that took."""
+        start = time.monotonic()
+        done = run(f"mosquitto_pub -h localhost --cafile {self.folder}/ca.crt -t t/new -m x -q 1", self.port)
+        assert done.returncode == 0, (done.stderr, self.broker.log[-2000:])
+        return time.monotonic() - start
+
+    def peer(self):
+        peer = Peer(self.port, connect=False, host="localhost")
+        peer.client.tls_set(str(self.folder / "ca.crt"))
+        return peer.connect()
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    with Broker(world.configuration()) as world.broker:
+        yield world
+        assert world.broker.process.poll() is None, world.broker.log[-4000:]
+
+
+def half(address, port, said):
+    opened = socket.socket()
+    opened.settimeout(5)
+    opened.bind((address, 0))
+    try:
+        opened.connect(("127.0.0.1", port))
+        opened.sendall(said)
+    except OSError:
+        pass  # one too many of this address: closed at once
+    return opened
+
+
+def test_half_handshakes_end_at_their_deadline(world):
+    """400 of them; beside them clients come and go, and afterwards the log has not one line for each."""
+    flood = [half(f"127.0.0.{2 + index % 8}", world.port, HALF[: index % len(HALF)]) for index in range(400)]
+    try:
+        assert all(world.comes_and_goes() < 3 for _ in range(5))
+        end = time.monotonic() + 25
+        for opened in flood:
+            opened.settimeout(max(0.1, end - time.monotonic()))
+            try:
+                assert opened.recv(100) == b""
+            except ConnectionError:
+                pass
+        assert world.broker.log.count("nothing came of it within 10 s") <= 40
+        logged(world.broker, "are not written one by one", seconds=15)
+        world.comes_and_goes()
+    finally:
+        for opened in flood:
+            opened.close()
+
+
+def test_a_flood_that_goes_on_from_many_addresses(world):
+    """Forty addresses hold as many half handshakes as they are given and ask for more all the time: there is room for others,
+    and who is there is served."""
+    stop, opened, tried = threading.Event(), [], 0
+    peer = world.peer()
+
+    def flood():
+        nonlocal tried
+        while not stop.is_set() and tried < 500_000:
+            opened.append(half(f"127.0.1.{1 + tried % 40}", world.port, HALF))
+            tried += 1
+            if len(opened) > 1500:
+                opened.pop(0).close()
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        end = time.monotonic() + 20
+        while tried < 1500 and time.monotonic() < end:
+            time.sleep(0.02)
+        assert tried >= 1500
+        peer.subscribe("t/here", qos=1)
+        for number in range(10):
+            start = time.monotonic()
+            peer.publish("t/here", str(number).encode(), qos=1)
+            assert peer.next().payload == str(number).encode()
+            assert time.monotonic() - start < 2
+            assert world.comes_and_goes() < 3
+        logged(world.broker, "are not written one by one", seconds=12)
+    finally:
+        stop.set()
+        thread.join(timeout=10)
+        for one in opened:
+            one.close()
+        peer.close()
+    world.comes_and_goes()
