@@ -16,7 +16,7 @@ scripts/$(1) $(2)
 endef
 
 .PHONY: help run build test test-unit interoperability conformance conformance-loops simulate login-storm crash fuzz fuzz-smoke mutants mutants-smoke \
-	bench format lint clean setup setup-test
+	examples bench format lint clean setup setup-test
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -35,6 +35,9 @@ test: setup-test ## Install what testing needs, build, and run every test
 	scripts/interoperability
 	@if [ -x scripts/fuzz-smoke ]; then $(MAKE) --no-print-directory fuzz-smoke; fi
 	@if [ -x scripts/mutants-smoke ]; then $(MAKE) --no-print-directory mutants-smoke; fi
+
+examples: setup ## Build Examples/ against a tagged clone of this checkout, as a package that depends on it would
+	scripts/examples
 
 test-unit: setup ## Swift's tests alone (ARGS="--filter TidyTests")
 	swift test $(ARGS)

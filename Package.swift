@@ -18,7 +18,8 @@ let hot: [SwiftSetting] = house + [.unsafeFlags(["-enforce-exclusivity=unchecked
 let package = Package(
     name: "martlet",
     products: [
-        .executable(name: "martlet", targets: ["martlet"])
+        .executable(name: "martlet", targets: ["martlet"]),
+        .library(name: "MQTTClient", targets: ["MQTTClient"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -53,16 +54,26 @@ let package = Package(
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             swiftSettings: house),
-        // How bytes reach a socket: TCP, TLS, WebSocket, Unix socket, PROXY.
+        // How bytes reach a socket: TCP, TLS, WebSocket, Unix socket, PROXY; a client's way to its broker.
         .target(
             name: "MQTTTransport",
             dependencies: [
                 "Certificates",
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: house),
+        // What our users hold in their hand; nothing that it reaches may have unsafe flags.
+        .target(
+            name: "MQTTClient",
+            dependencies: [
+                "MQTTProtocol", "MQTTDelivery", "MQTTTransport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: house),
         // What survives a crash on one machine.
@@ -165,6 +176,13 @@ let package = Package(
             swiftSettings: house),
         // Windows, identifiers and aliases against models of a few lines.
         .testTarget(name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol"], swiftSettings: house),
+        // The client: its session without sockets, from seeds; then against scripted peers and brokers.
+        .testTarget(
+            name: "MQTTClientTests",
+            dependencies: [
+                "MQTTClient", "MQTTProtocol", "MQTTTestKit", "martlet",
+            ],
+            swiftSettings: house),
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.
         .testTarget(
             name: "BrokerServerTests",
