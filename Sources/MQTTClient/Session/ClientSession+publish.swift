@@ -137,6 +137,7 @@ extension ClientSession {
         if server?.maximumPacketSize != nil {
             var longest = packet
             longest.topicAlias = .max
+            longest.packetIdentifier = packet.message.qos == .atMostOnce ? 0 : .max
             guard sizeError(ControlPacket(.publish(longest))) == nil else { return }
         }
         switch packet.message.topic.name.bytes.withUnsafeBytes({ sentAliases.use(for: $0) }) {

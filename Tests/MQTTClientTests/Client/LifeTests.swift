@@ -146,7 +146,7 @@ struct LifeTests {
                 message.properties.contentType = "n"
                 client.send(message)
             }
-            await #expect(throws: ClientError.self) {
+            #expect(throws: ClientError.self) {
                 _ = try MQTTClient(.tcp("127.0.0.1"), store: MessageStore(path: path))
             }
             _ = try? await client.request("x", [], timeout: .milliseconds(100))

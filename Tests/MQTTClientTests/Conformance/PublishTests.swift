@@ -178,9 +178,8 @@ struct PublishTests {
         // A new connection has a new quota, and repetitions count.
         bench.lose()
         bench.connect(sessionPresent: true) { $0.receiveMaximum = 1 }
-        let again = bench.take()
-        #expect(again.count == 1)
-        #expect(again[0].publish?.duplicate == true)
+        let again = bench.take().compactMap(\.publish)
+        #expect(again.map(\.duplicate) == [true])
     }
 
     @Test(
@@ -218,7 +217,10 @@ struct PublishTests {
         "[5.0 MQTT-3.2.2-17] [5.0 MQTT-3.2.2-18] [5.0 MQTT-3.3.2-7] [5.0 MQTT-3.3.2-8] [5.0 MQTT-3.3.2-9] aliases within the server's maximum, none where it allows none, none of an earlier connection"
     )
     func aliases() throws {
-        var bench = try Self.connected(.v5) { $0.topicAliasMaximum = 2 }
+        var bench = try Self.connected(.v5) {
+            $0.topicAliasMaximum = 2
+            $0.maximumPacketSize = 1_000
+        }
         for topic in ["aaaa", "bbbb", "cccc", "aaaa", "bbbb"] {
             try bench.publish(Message("\(topic)", "x", qos: .atLeastOnce), as: nil)
         }
