@@ -108,7 +108,12 @@ extension ClientCore {
     private func forget(_ handle: SubscriptionHandle, at now: ClientSession.Instant) {
         guard deliveries.close(handle, .success(())) else { return }
         readerDrained()
-        try? session.unsubscribe(from: handle, as: nil, at: now)
+        if session.isKeptByServer {
+            // What the server keeps for us while we are away is not given up because a program ends.
+            session.forget(handle)
+        } else {
+            try? session.unsubscribe(from: handle, as: nil, at: now)
+        }
     }
 
     /// The client has ended: nothing is asked of it any more.

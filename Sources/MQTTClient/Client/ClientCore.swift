@@ -292,6 +292,7 @@ final class ClientCore {
         for (_, waiter) in connectionWaiters { waiter.resume(returning: .failure(error ?? .closed)) }
         connectionWaiters = []
         challenges?.finish()
+        store?.finish()
         states.send(.closed(error))
     }
 }

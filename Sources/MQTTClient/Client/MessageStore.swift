@@ -52,7 +52,15 @@ final class MessageFile {
         try load(now: now)
     }
 
-    deinit { close(descriptor) }
+    deinit { finish() }
+
+    /// Writes what is left and lets go of the file.
+    func finish() {
+        guard descriptor >= 0 else { return }
+        write()
+        close(descriptor)
+        descriptor = -1
+    }
 
     /// Takes a message up; it is in the file after the next `write`.
     func add(_ message: Message, now: UInt64) -> UInt64 {
@@ -89,6 +97,7 @@ final class MessageFile {
 
     /// Writes what was gathered. A full disk loses the store's promise, not the messages of this process.
     func write() {
+        guard descriptor >= 0 else { return }
         if live.isEmpty, fileBytes > 0 || !pending.isEmpty {
             pending.removeAll()
             guard fileBytes > 0, ftruncate(descriptor, 0) == 0 else { return }

@@ -6,7 +6,8 @@
 /// client, or that refused the subscription after a reconnection. In a cancelled task it ends. It goes on over
 /// reconnections. Several iterators share the messages, each goes to one.
 ///
-/// When the last reference goes, the subscription is given up.
+/// When the last reference goes, the subscription is given up with UNSUBSCRIBE, unless the server keeps the session while we are
+/// away (`cleanStart` false, a session expiry): then it stays, and only ``unsubscribe(userProperties:)`` ends it.
 public final class Subscription: AsyncSequence, Sendable {
     public typealias Element = Message
     public typealias Failure = ClientError

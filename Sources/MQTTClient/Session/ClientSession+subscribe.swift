@@ -77,6 +77,13 @@ extension ClientSession {
         sendCalls(at: now)
     }
 
+    /// Stops wanting a subscription without a word to the server, which goes on sending what belongs to it. For a session that
+    /// outlives the program.
+    public mutating func forget(_ handle: SubscriptionHandle) { _ = subscriptions.remove(handle) }
+
+    /// Whether the server keeps the session when the connection has ended.
+    public var isKeptByServer: Bool { (server?.sessionExpiryIntervalSeconds ?? 0) > 0 }
+
     // MARK: Checks
 
     private func check(_ subscription: SubscriptionFilter) throws(ClientError) {

@@ -127,12 +127,10 @@ struct BrokerTests {
             $0.cleanStart = false
             if setting.version == .v5 { $0.sessionExpiryIntervalSeconds = 100 }
         }
-        // Not given up on the way out: the handle is held until the end.
-        var held: ClientSubscription?
         try await MQTTClient.withConnection(to: endpoint, kept) { client in
-            held = try await client.subscribe(to: "away/#", qos: .exactlyOnce)
+            // Nobody holds it, and it stays: the session is kept.
+            _ = try await client.subscribe(to: "away/#", qos: .exactlyOnce)
         }
-        _ = held
         try await MQTTClient.withConnection(to: endpoint, setting.configuration("sender")) { client in
             for number in 0..<50 {
                 try await client.publish(
@@ -166,7 +164,7 @@ struct BrokerTests {
             while let state = await states.next() { if case .waiting = state { break } }
             async let offline = client.publish(Message("s", "meanwhile", qos: .atLeastOnce))
             let again = try BrokerProcess.start(
-                "listener \(broker.port) 127.0.0.1\nallow_anonymous true\n",
+                "listener {port} 127.0.0.1\nlistener \(broker.port) 127.0.0.1\nallow_anonymous true\n",
                 program: setting.broker == "mosquitto" ? BrokerProcess.mosquitto : nil)
             _ = try await offline
             #expect(try await iterator.next()?.text == "meanwhile")

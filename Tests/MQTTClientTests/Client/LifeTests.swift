@@ -114,7 +114,8 @@ struct LifeTests {
             let early = Task { () throws(ClientError) in try await client.publish(Message("a", "b", qos: .atLeastOnce))
             }
             for await state in client.states { if case .waiting = state { break } }
-            let broker = try BrokerProcess.start("listener \(port) 127.0.0.1\nallow_anonymous true\n")
+            let broker = try BrokerProcess.start(
+                "listener {port} 127.0.0.1\nlistener \(port) 127.0.0.1\nallow_anonymous true\n")
             #expect(try await early.value.reasonCode.isError == false)
             group.cancelAll()
             try await group.waitForAll()

@@ -88,6 +88,23 @@ final class ScriptedPeer: Sendable {
             return connect
         }
 
+        /// DISCONNECT and the end; a subscription whose reader has gone may be given up before.
+        func expectGoodbye() throws {
+            while true {
+                switch try next() {
+                case .unsubscribe(let unsubscribe)?:
+                    try send(
+                        .unsuback(
+                            Unsuback(
+                                packetIdentifier: unsubscribe.packetIdentifier,
+                                reasonCodes: unsubscribe.filters.map { _ in .success })))
+                case .disconnect?: return try expectClosed()
+                case let other:
+                    throw Unexpected(description: "\(other.map { "\($0)" } ?? "the end") instead of DISCONNECT")
+                }
+            }
+        }
+
         func close() { Glibc.close(descriptor) }
     }
 

@@ -196,7 +196,7 @@ struct ScriptedPeerTests {
                     pubcomp.reasonCode == .packetIdentifierNotFound
                 else { throw ScriptedPeer.Unexpected(description: "not 0x92") }
                 try connection.send(.publish(Publish(topic: "a", payload: [2])))
-                _ = try connection.expect(.disconnect)
+                try connection.expectGoodbye()
             },
         ])
         let configuration = Self.configuration {
@@ -226,7 +226,7 @@ struct ScriptedPeerTests {
                     Packet.publish(Publish(topic: "slow", payload: bytes(number))).encode(into: &run, version: .v5)
                 }
                 for byte in [UInt8](run.bytes) { try connection.send([byte]) }
-                _ = try connection.expect(.disconnect)
+                try connection.expectGoodbye()
             }
         ])
         try await MQTTClient.withConnection(to: .tcp("127.0.0.1", port: peer.port), Self.configuration()) { client in
@@ -240,23 +240,26 @@ struct ScriptedPeerTests {
 
     @Test("a cancelled publish throws, and its packet identifier comes free when the server is done")
     func cancelled() async throws {
+        let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self)
         let peer = try ScriptedPeer([
             { connection in
                 try connection.accept { $0.receiveMaximum = 1 }
                 _ = try connection.expect(.publish)
-                // Another PINGREQ's worth of time is not needed: QoS 0 passes the one in flight.
+                arrived.finish()
+                // QoS 0 passes the one in flight.
                 _ = try connection.expect(.publish)
                 try connection.send(.puback(Puback(packetIdentifier: 1)))
                 let next = try connection.expect(.publish).publish
                 try connection.send(.puback(Puback(packetIdentifier: next?.packetIdentifier ?? 0)))
-                _ = try connection.expect(.disconnect)
+                try connection.expectGoodbye()
             }
         ])
         try await MQTTClient.withConnection(to: .tcp("127.0.0.1", port: peer.port), Self.configuration()) { client in
             let task = Task { () throws(ClientError) in try await client.publish(Message("a", "1", qos: .atLeastOnce)) }
-            try await client.publish(Message("a", "0"))
+            for await _ in arrivals {}
             task.cancel()
             await #expect(throws: ClientError.cancelled) { try await task.value }
+            try await client.publish(Message("a", "0"))
             let result = try await client.publish(Message("a", "2", qos: .atLeastOnce))
             #expect(result.reasonCode == .success)
         }
@@ -274,7 +277,7 @@ struct ScriptedPeerTests {
                 try connection.send(
                     .suback(Suback(packetIdentifier: subscribe.packetIdentifier, reasonCodes: [.grantedQoS0])))
                 for _ in 0..<total { try connection.send(.publish(Publish(topic: "big", payload: payload))) }
-                _ = try connection.expect(.disconnect)
+                try connection.expectGoodbye()
             }
         ])
         var limits = MQTTClient.Limits()
