@@ -53,8 +53,9 @@ public struct ClientConfiguration: Sendable, Hashable {
     public var queuedMessagesMax = 65_536
     /// Bytes of topics and payloads that may wait to be sent; beyond it `queueFullOfBytes`.
     public var queuedBytesMax = 64 * 1024 * 1024
-    /// QoS 1 and 2 messages in flight, even where the server's Receive Maximum allows more.
-    public var inflightMax: UInt16 = 1_024
+    /// QoS 1 and 2 messages in flight, even where the server's Receive Maximum allows more. Nil = 1,024 in 5.0, and 20 in 3.1.1,
+    /// where a server cannot say how many it takes and mosquitto takes so many.
+    public var inflightMax: UInt16?
     /// Give each SUBSCRIBE an identifier, §3.8.2.1.2, so that the server says which subscription a message is for.
     public var usesSubscriptionIdentifiers = true
 
@@ -94,6 +95,7 @@ extension ClientConfiguration {
             try will.message.properties.check()
         }
         guard receiveMaximum != 0 else { throw .invalidField("a Receive Maximum of 0, §3.1.2.11.3") }
+        guard inflightMax != 0 else { throw .invalidField("no message may be in flight") }
         guard maximumPacketSize != 0 else { throw .invalidField("a Maximum Packet Size of 0, §3.1.2.11.4") }
         try userProperties.check()
         if let authenticationMethod {

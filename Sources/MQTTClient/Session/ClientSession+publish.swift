@@ -73,7 +73,8 @@ extension ClientSession {
 
     /// The server's Receive Maximum, §4.9, and ours.
     private var hasRoom: Bool {
-        let limit = min(Int(server?.receiveMaximum ?? .max), Int(configuration.inflightMax))
+        let ours = configuration.inflightMax ?? (version == .v5 ? 1_024 : 20)
+        let limit = Int(min(server?.receiveMaximum ?? .max, ours))
         guard publishesInFlight < limit else { return false }  // [5.0 MQTT-3.3.4-7]
         return window.hasRoom(limit: window.count + limit - publishesInFlight)
     }

@@ -10,6 +10,7 @@ struct PublishTests {
     private static func configuration(_ version: ProtocolVersion) -> ClientConfiguration {
         var configuration = ClientConfiguration(clientIdentifier: "c", version: version)
         configuration.cleanStart = false
+        configuration.inflightMax = 1_000
         if version == .v5 { configuration.sessionExpiryIntervalSeconds = 100 }
         return configuration
     }
