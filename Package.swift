@@ -105,7 +105,7 @@ let package = Package(
             name: "BrokerServer",
             dependencies: [
                 "MQTTProtocol", "BrokerCore", "BrokerConfiguration", "BrokerStore", "BrokerAccess",
-                "MQTTTransport",
+                "MQTTTransport", "Certificates",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

@@ -113,7 +113,7 @@ struct ProcessTests {
         program.signal(SIGHUP)
         #expect(
             Deadline(milliseconds: patienceMilliseconds).wait {
-                program.file("martlet.log").contains("Log opened anew")
+                program.file("martlet.log").contains("Config reloaded: nothing has changed.")
             })
         #expect(program.file("martlet.log.1").contains(" running"))
         #expect(program.isRunning)

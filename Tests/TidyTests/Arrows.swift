@@ -29,7 +29,7 @@ enum Arrows {
             target: "BrokerServer",
             ours: [
                 "MQTTProtocol", "MQTTDelivery", "MQTTTransport", "BrokerCore", "BrokerConfiguration", "BrokerStore",
-                "BrokerAccess",
+                "BrokerAccess", "Certificates",
             ],
             theirs: nio),
         Row(
