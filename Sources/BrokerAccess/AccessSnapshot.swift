@@ -1,7 +1,7 @@
 package import BrokerCore
 
 /// What the operator wrote about access for one listener.
-package struct ListenerAccess: Sendable {
+package struct ListenerAccess: Sendable, Equatable {
     /// `ListenerSettings.name`.
     package var name: UInt32
     package var passwordFile: String?

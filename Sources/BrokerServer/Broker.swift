@@ -62,7 +62,8 @@ package final class Broker: Sendable {
         let access = try Broker.loadAccess(configuration)
         state = NIOLockedValueBox(
             Running(
-                configuration: configuration, listeners: listeners, numberCount: listeners.count, access: access,
+                configuration: configuration, listeners: listeners, numberCount: listeners.count, files: access,
+                access: access,
                 stamps: stamps))
         sys = NIOLockedValueBox(Sys(topics: SysTopics(now: clock.now())))
         let doorkeeper = Doorkeeper(threads: Doorkeeper.threads(beside: count))
@@ -165,7 +166,9 @@ struct Running: Sendable {
     var retired: [Listener] = []
     /// Listeners have had numbers below this one.
     var numberCount: Int
-    /// As the files say it, by the listeners' numbers.
+    /// Access as the files say it, in the order of the configuration.
+    var files: AccessSnapshot
+    /// The same by the listeners' numbers.
     var access: AccessSnapshot
     /// Of the files when they were read.
     var stamps: FileStamps
@@ -194,6 +197,13 @@ extension Broker {
     private func dropPrivileges() throws {
         guard let privileges else { return }
         try privileges.drop()
+        let hidden = FileStamps.unreadable(running.configuration)
+        if !hidden.isEmpty {
+            log.write(
+                .warning,
+                "Warning: the user \(privileges.name) may not read \(hidden.joined(separator: ", ")): what changes there counts "
+                    + "from the next start on only.")
+        }
         log.write(.information, "Ports are open and files are read: going on as the user \(privileges.name).")
     }
 

@@ -33,7 +33,7 @@ extension Broker {
 
         var next = Running(
             configuration: configuration, listeners: [], retired: old.retired.filter { !$0.isForgotten },
-            numberCount: plan.count, access: access, stamps: prepared.stamps)
+            numberCount: plan.count, files: prepared.access, access: access, stamps: prepared.stamps)
         for position in plan.removed {
             old.listeners[position].retire()
             old.sockets[position].close()

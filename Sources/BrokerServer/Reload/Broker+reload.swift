@@ -97,7 +97,7 @@ extension Broker {
             problems += expiredNews(snapshots, running)
         } catch { problems += error.problems.map(\.description) }
         var access: AccessSnapshot?
-        do throws(AccessFileError) { access = try Broker.loadAccess(configuration) } catch {
+        do throws(AccessFileError) { access = try loadAccess(configuration, running) } catch {
             problems.append("\(error)")
         }
         var setup: LogWriter.Setup?
@@ -123,6 +123,33 @@ extension Broker {
             throw error
         }
         return prepared
+    }
+
+    /// Reads what has changed. Files that look as they did when they were read are not read again, so that those go on that only
+    /// root may read.
+    func makeSnapshots(
+        _ configuration: BrokerConfiguration, _ running: Running
+    ) throws(TransportProblems) -> [TLSSnapshot?] {
+        try Broker.makeSnapshots(configuration, secrets, keyLog) { listener in
+            let old = running.listeners.first { old in
+                old.configuration.address == listener.address && old.configuration.tls == listener.tls
+                    && old.configuration.security.pskFile == listener.security.pskFile
+            }
+            guard let old, FileStamps.tls(of: listener).changes(since: running.stamps).isEmpty else { return nil }
+            return old.tls
+        }
+    }
+
+    /// The same for passwords and rights: all of them, or none.
+    private func loadAccess(
+        _ configuration: BrokerConfiguration, _ running: Running
+    ) throws(AccessFileError) -> AccessSnapshot {
+        let isSame = configuration.listeners.map { ListenerAccess($0) }
+            .elementsEqual(running.configuration.listeners.map { ListenerAccess($0) })
+        guard isSame, FileStamps.access(configuration).changes(since: running.stamps).isEmpty else {
+            return try Broker.loadAccess(configuration)
+        }
+        return running.files
     }
 
     /// Certificates and CRLs that a reload would bring in and that are over already.

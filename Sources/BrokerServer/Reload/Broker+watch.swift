@@ -67,7 +67,7 @@ extension Broker {
         var problems: [String] = []
         var snapshots: [TLSSnapshot?] = []
         do throws(TransportProblems) {
-            snapshots = try Broker.makeSnapshots(running.configuration, secrets, keyLog)
+            snapshots = try makeSnapshots(running.configuration, running)
             problems = expiredNews(snapshots, running)
         } catch { problems = error.problems.map(\.description) }
         guard problems.isEmpty else {

@@ -96,7 +96,7 @@ extension FileStamps {
     static func unreadable(_ configuration: BrokerConfiguration) -> [String] {
         let paths = Set(
             configuration.listeners.flatMap { $0.tlsFiles + $0.accessFiles + [$0.security.pskFile].compactMap { $0 } })
-        return paths.filter { access($0, R_OK) != 0 }.sorted()
+        return paths.filter { Glibc.access($0, R_OK) != 0 }.sorted()
     }
 }
 
