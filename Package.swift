@@ -186,7 +186,10 @@ let package = Package(
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.
         .testTarget(
             name: "BrokerServerTests",
-            dependencies: ["MQTTTestKit", "BrokerServer", "martlet", .product(name: "NIOCore", package: "swift-nio")],
+            dependencies: [
+                "MQTTTestKit", "BrokerServer", "BrokerConfiguration", "MQTTTransport", "Certificates", "martlet",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
             swiftSettings: house),
         // What outlives the process: kill -9 and restarts, damaged files, full disks.
         .testTarget(name: "DurabilityTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),

@@ -115,7 +115,12 @@ package final class Broker: Sendable {
             log.write(.information, "Create a configuration file which defines a listener to allow remote access.")
         }
         if let store { try restore(from: store) }
-        warnAboutTransport()
+        warnAboutTransport(of: running.listeners)
+        if let path = secrets.tlsKeyLog {
+            log.write(
+                .warning,
+                "Warning: the secrets of every TLS connection are written to \(path): whoever reads it reads along.")
+        }
         let sockets = try running.listeners.map { try open($0) }
         state.withLockedValue { $0.sockets = sockets }
         if let path = configuration.pidFile { writePid(path) }

@@ -192,18 +192,6 @@ struct ProcessTests {
     }
 }
 
-/// A folder that goes with the test.
-private final class Folder {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-}
-
 /// A Unix socket of datagrams, as systemd listens on one.
 private final class Datagrams {
     let path: String

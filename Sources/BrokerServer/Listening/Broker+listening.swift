@@ -116,8 +116,8 @@ extension Broker {
     }
 
     /// What an operator should know about the listeners before anybody comes.
-    func warnAboutTransport() {
-        for listener in running.listeners where listener.stages.contains(.tls) {
+    func warnAboutTransport(of listeners: [Listener]) {
+        for listener in listeners where listener.stages.contains(.tls) {
             let configuration = listener.configuration
             if configuration.security.allowsAnonymous, configuration.tls?.requiresCertificate != true,
                 configuration.tls?.pskHint == nil
@@ -132,11 +132,6 @@ extension Broker {
                     .warning,
                     "Warning: \(configuration.places.diagnostic(.warning, key: remark.key, "\(remark)"))")
             }
-        }
-        if let path = secrets.tlsKeyLog {
-            log.write(
-                .warning,
-                "Warning: the secrets of every TLS connection are written to \(path): whoever reads it reads along.")
         }
     }
 }

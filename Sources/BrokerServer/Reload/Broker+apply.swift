@@ -76,7 +76,9 @@ extension Broker {
         state.withLockedValue { [next] in $0 = next }
         watch.withLockedValue { $0.tookUp(prepared.tlsStamps) }
         tell(prepared, sentAway)
-        warnOfExpiry()
+        let news = prepared.change.listenersAdded + prepared.change.listenersChanged.map(\.new)
+        warnAboutTransport(of: next.listeners.filter { news.contains($0.configuration) })
+        startWatch()
     }
 
     private func tell(_ prepared: PreparedReload, _ sentAway: Int) {

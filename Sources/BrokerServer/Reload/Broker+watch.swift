@@ -15,6 +15,14 @@ struct Watch: Sendable {
     /// The broker ends: nothing begins any more.
     var isOver = false
 
+    /// Counts the times looking has begun: looks of earlier ones end.
+    private(set) var turn = 0
+
+    mutating func nextTurn() -> Int {
+        turn += 1
+        return turn
+    }
+
     mutating func tookUp(_ stamps: FileStamps) {
         files.take(stamps)
         complaint = []
@@ -28,35 +36,32 @@ extension Broker {
     /// Expiry is looked at this often where files are not.
     private static let longestPause = 3600
 
+    /// Begins to look, or begins anew because it is to look at other intervals.
     func startWatch() {
-        guard
-            running.configuration.listeners.contains(where: { $0.tls != nil })
-                || running.configuration.tlsWatchSeconds != nil
-        else { return }
         warnOfExpiry()
-        lookLater()
+        lookLater(watch.withLockedValue { $0.nextTurn() })
     }
 
-    private func lookLater() {
+    private func lookLater(_ turn: Int) {
         let seconds = min(running.configuration.tlsWatchSeconds ?? Broker.longestPause, Broker.longestPause)
-        look(after: .seconds(seconds))
+        look(turn, after: .seconds(seconds))
     }
 
-    private func look(after pause: DispatchTimeInterval) {
-        chores.asyncAfter(deadline: .now() + pause) { [weak self] in self?.look() }
+    private func look(_ turn: Int, after pause: DispatchTimeInterval) {
+        chores.asyncAfter(deadline: .now() + pause) { [weak self] in self?.look(turn) }
     }
 
-    private func look() {
-        guard !watch.withLockedValue({ $0.isOver }) else { return }
+    private func look(_ turn: Int) {
+        guard watch.withLockedValue({ !$0.isOver && $0.turn == turn }) else { return }
         warnOfExpiry()
-        guard running.configuration.tlsWatchSeconds != nil else { return lookLater() }
+        guard running.configuration.tlsWatchSeconds != nil else { return lookLater(turn) }
         let stamps = FileStamps.tls(running.configuration)
         switch watch.withLockedValue({ $0.files.look(stamps) }) {
-        case .nothing: lookLater()
-        case .unsettled: look(after: Broker.settling)
+        case .nothing: lookLater(turn)
+        case .unsettled: look(turn, after: Broker.settling)
         case .settled(let paths):
             takeUp(paths, stamps)
-            lookLater()
+            lookLater(turn)
         }
     }
 
