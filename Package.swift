@@ -151,7 +151,12 @@ let package = Package(
             name: "SimulationTests", dependencies: ["MQTTProtocol", "BrokerCore", "ShardTestKit"], swiftSettings: house),
         // The broker's mind, part by part, against models of a few lines.
         .testTarget(
-            name: "BrokerCoreTests", dependencies: ["MQTTProtocol", "BrokerCore", "ShardTestKit"], swiftSettings: house),
+            name: "BrokerCoreTests",
+            dependencies: [
+                "MQTTProtocol", "BrokerCore", "ShardTestKit",
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            swiftSettings: house),
         // The store: its file, what it takes over from mosquitto, and damage of every kind.
         .testTarget(
             name: "BrokerStoreTests",

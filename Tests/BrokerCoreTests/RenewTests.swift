@@ -43,8 +43,13 @@ struct RenewTests {
             ])
         #expect(!named.isClosed)
         #expect(old.isClosed && old.bytes.suffix(2) != [0xE0, 0])  // 3.1.1 has no DISCONNECT from the server
-        #expect(anonymous.takePackets() == [.disconnect(Disconnect(reasonCode: .notAuthorized))])
-        #expect(gone.takePackets() == [.disconnect(Disconnect(reasonCode: .notAuthorized))])
+        for client in [anonymous, gone] {
+            guard case .disconnect(let packet)? = client.takePackets().first else {
+                #expect(Bool(false), "DISCONNECT")
+                continue
+            }
+            #expect(packet.reasonCode == .notAuthorized)
+        }
     }
 
     @Test("What stands for the password is what it was let in by; without a check it is 0")

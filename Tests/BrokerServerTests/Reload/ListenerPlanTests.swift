@@ -57,10 +57,4 @@ struct ListenerPlanTests {
         #expect(plan.steps == [.add(number: 1)])
         #expect(plan.removed == [0])
     }
-
-    @Test("two lines for one address do not share a socket")
-    func twice() throws {
-        let plan = try plan("listener 1\n", "listener 1\nlistener 1\n")
-        #expect(plan.steps == [.keep(position: 0), .add(number: 1)])
-    }
 }
