@@ -15,7 +15,7 @@ define script
 scripts/$(1) $(2)
 endef
 
-.PHONY: help run build test test-unit interoperability conformance conformance-loops simulate login-storm crash fuzz fuzz-smoke mutants mutants-smoke \
+.PHONY: help run build test test-unit interoperability conformance conformance-loops simulate login-storm crash reload fuzz fuzz-smoke mutants mutants-smoke \
 	examples bench format lint clean setup setup-test
 
 help: ## This list
@@ -62,6 +62,10 @@ login-storm: setup-test ## 10,000 logins with passwords at once: all are let in,
 
 crash: setup-test ## Kill the broker under load, hundreds of times; nothing kept may be missing (ARGS="--rounds 50 --seed 7")
 	$(call script,crash,$(ARGS))
+
+reload: setup-test ## Reloads while 1,000 clients exchange 5,000 messages a second (ARGS="--seconds 300 --seed 7")
+	@scripts/build -c release --product martlet
+	$(call script,reload,$(ARGS))
 
 fuzz: setup-test ## Fuzz every target for long (ARGS="--seconds 600")
 	$(call script,fuzz,$(ARGS))
