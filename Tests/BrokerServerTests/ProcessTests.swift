@@ -51,10 +51,17 @@ struct ProcessTests {
         #expect(ready.hasSuffix("MAINPID=\(program.pid)"))
         #expect(Loopback.answers(.first, port: port))
         for _ in 0..<3 { #expect(socket.next(withinMilliseconds: patienceMilliseconds) == "WATCHDOG=1") }
+        func next() -> String? {
+            while let said = socket.next(withinMilliseconds: patienceMilliseconds) {
+                if said != "WATCHDOG=1" { return said }
+            }
+            return nil
+        }
+        program.signal(SIGHUP)
+        #expect(next()?.hasPrefix("RELOADING=1\nMONOTONIC_USEC=") == true)
+        #expect(next() == ready)
         program.signal(SIGTERM)
-        var last = "WATCHDOG=1"
-        while last == "WATCHDOG=1", let next = socket.next(withinMilliseconds: patienceMilliseconds) { last = next }
-        #expect(last.hasPrefix("STOPPING=1"))
+        #expect(next()?.hasPrefix("STOPPING=1") == true)
         #expect(program.exitStatus(withinMilliseconds: patienceMilliseconds) == 0)
     }
 

@@ -551,3 +551,46 @@ def test_what_runs_out_is_said(run, tmp_path):
     assert "expires" not in running.reload("nothing has changed")
     # At a start it is said too.
     assert "certificate of CN=soon expires in" in run(conf.replace(str(port), str(free_port()))).until("expires in")
+
+
+# ---- Who the process is
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_what_only_root_may_read_or_open(run, world):
+    """Root reads the key and opens the port, then becomes somebody who may do neither."""
+    port = free_port()
+    running = run(OPEN)
+    running.install(live_crt="old.crt", live_key="old.key")
+    for name in ["live.crt", "live.key"]:
+        (running.path.parent / name).chmod(0o600)
+    conf = "user nobody\n" + secure(running, port)
+    started = run(conf)
+    assert f"may not read {running.path.parent}/live.crt, {running.path.parent}/live.key" in started.until("may not read")
+    peer = tls_peer(port, world)
+    started.reload("nothing has changed")
+    started.write(conf + "listener 999 127.0.0.1\n")
+    assert "cannot listen on port 999: only root may open ports below 1024" in started.reload(REFUSED)
+    started.write(conf + "max_qos 1\n")
+    assert "Config reloaded; other rules: " in started.reload("Config reloaded")
+    stays(peer)
+    running.install(live_crt="new.crt", live_key="new.key")
+    for name in ["live.crt", "live.key"]:
+        (running.path.parent / name).chmod(0o600)
+    assert "this user may not read it" in started.reload(REFUSED)
+    stays(peer)
+
+
+def test_names_from_certificates_are_not_looked_for_in_password_files(tls, world):
+    running = tls("use_identity_as_username true")
+    path = passwords(running, somebody="else")
+    running.write(mutual(running, running.port, "use_identity_as_username true") + f"password_file {path}\n")
+    alice = tls_peer(running.port, world, "alice")
+    running.reload("Config reloaded; other rules: ")
+    passwords(running, somebody="new")
+    assert "sent away" not in running.reload("Config reloaded; files: ")
+    stays(alice)
+    # Where names come from is another matter: they would be somebody else.
+    running.write(mutual(running, running.port))
+    running.reload("clients sent away: 1")
+    assert alice.gone() == ADMINISTRATIVE_ACTION
