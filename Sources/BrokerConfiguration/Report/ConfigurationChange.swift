@@ -120,7 +120,7 @@ package struct ConfigurationChange: Sendable, Equatable {
             Field("packet_buffer_size", \.websocketsRequestBytesMax),
             Field("connection", \.bridges),
             Field("clientid_prefixes", \.clientIDPrefix),
-            Field("check_retain_source", \.checksRetainSource),
+            Field("check_retain_source", needsRestart: true, \.checksRetainSource),
             Field("enable_control_api", \.enablesControlAPI),
             Field("max_keepalive", \.keepAliveSecondsMax),
             Field("max_packet_size", \.packetBytesMax),
