@@ -77,7 +77,9 @@ struct ConfigCheckTests {
 
     @Test("a line of a password or ACL file that would stop a start is an error, with its place")
     func accessFiles() throws {
-        for (key, text) in [("acl_file", "topic read ok\ntopic wrong/#x\n"), ("password_file", "# users\nalice:plain\n")] {
+        for (key, text) in [
+            ("acl_file", "topic read ok\ntopic wrong/#x\n"), ("password_file", "# users\nalice:plain\n"),
+        ] {
             let program = try Program(
                 ["config", "check", "{directory}/test.conf"],
                 files: ["test.conf": "listener 1884 127.0.0.1\n\(key) {directory}/it\n", "it": text])
