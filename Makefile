@@ -15,8 +15,8 @@ define script
 scripts/$(1) $(2)
 endef
 
-.PHONY: help run build test test-unit interoperability conformance conformance-loops simulate login-storm crash fuzz fuzz-smoke mutants mutants-smoke \
-	bench format lint clean setup setup-test
+.PHONY: help run build test test-unit interoperability conformance conformance-loops simulate login-storm crash reload fuzz fuzz-smoke mutants mutants-smoke \
+	examples bench format lint clean setup setup-test
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -35,6 +35,9 @@ test: setup-test ## Install what testing needs, build, and run every test
 	scripts/interoperability
 	@if [ -x scripts/fuzz-smoke ]; then $(MAKE) --no-print-directory fuzz-smoke; fi
 	@if [ -x scripts/mutants-smoke ]; then $(MAKE) --no-print-directory mutants-smoke; fi
+
+examples: setup ## Build Examples/ against a tagged clone of this checkout, as a package that depends on it would
+	scripts/examples
 
 test-unit: setup ## Swift's tests alone (ARGS="--filter TidyTests")
 	swift test $(ARGS)
@@ -59,6 +62,10 @@ login-storm: setup-test ## 10,000 logins with passwords at once: all are let in,
 
 crash: setup-test ## Kill the broker under load, hundreds of times; nothing kept may be missing (ARGS="--rounds 50 --seed 7")
 	$(call script,crash,$(ARGS))
+
+reload: setup-test ## Reloads while 1,000 clients exchange 5,000 messages a second (ARGS="--seconds 300 --seed 7")
+	@scripts/build -c release --product martlet
+	$(call script,reload,$(ARGS))
 
 fuzz: setup-test ## Fuzz every target for long (ARGS="--seconds 600")
 	$(call script,fuzz,$(ARGS))

@@ -18,7 +18,8 @@ let hot: [SwiftSetting] = house + [.unsafeFlags(["-enforce-exclusivity=unchecked
 let package = Package(
     name: "martlet",
     products: [
-        .executable(name: "martlet", targets: ["martlet"])
+        .executable(name: "martlet", targets: ["martlet"]),
+        .library(name: "MQTTClient", targets: ["MQTTClient"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -53,16 +54,26 @@ let package = Package(
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             swiftSettings: house),
-        // How bytes reach a socket: TCP, TLS, WebSocket, Unix socket, PROXY.
+        // How bytes reach a socket: TCP, TLS, WebSocket, Unix socket, PROXY; a client's way to its broker.
         .target(
             name: "MQTTTransport",
             dependencies: [
                 "Certificates",
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: house),
+        // What our users hold in their hand; nothing that it reaches may have unsafe flags.
+        .target(
+            name: "MQTTClient",
+            dependencies: [
+                "MQTTProtocol", "MQTTDelivery", "MQTTTransport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: house),
         // What survives a crash on one machine.
@@ -94,7 +105,7 @@ let package = Package(
             name: "BrokerServer",
             dependencies: [
                 "MQTTProtocol", "BrokerCore", "BrokerConfiguration", "BrokerStore", "BrokerAccess",
-                "MQTTTransport",
+                "MQTTTransport", "Certificates",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -140,7 +151,12 @@ let package = Package(
             name: "SimulationTests", dependencies: ["MQTTProtocol", "BrokerCore", "ShardTestKit"], swiftSettings: house),
         // The broker's mind, part by part, against models of a few lines.
         .testTarget(
-            name: "BrokerCoreTests", dependencies: ["MQTTProtocol", "BrokerCore", "ShardTestKit"], swiftSettings: house),
+            name: "BrokerCoreTests",
+            dependencies: [
+                "MQTTProtocol", "BrokerCore", "ShardTestKit",
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            swiftSettings: house),
         // The store: its file, what it takes over from mosquitto, and damage of every kind.
         .testTarget(
             name: "BrokerStoreTests",
@@ -165,10 +181,20 @@ let package = Package(
             swiftSettings: house),
         // Windows, identifiers and aliases against models of a few lines.
         .testTarget(name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol"], swiftSettings: house),
+        // The client: its session without sockets, from seeds; then against scripted peers and brokers.
+        .testTarget(
+            name: "MQTTClientTests",
+            dependencies: [
+                "MQTTClient", "MQTTProtocol", "MQTTTestKit", "martlet",
+            ],
+            swiftSettings: house),
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.
         .testTarget(
             name: "BrokerServerTests",
-            dependencies: ["MQTTTestKit", "BrokerServer", "martlet", .product(name: "NIOCore", package: "swift-nio")],
+            dependencies: [
+                "MQTTTestKit", "BrokerServer", "BrokerConfiguration", "MQTTTransport", "Certificates", "martlet",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
             swiftSettings: house),
         // What outlives the process: kill -9 and restarts, damaged files, full disks.
         .testTarget(name: "DurabilityTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),

@@ -45,7 +45,8 @@ struct BrokerCommand: AsyncParsableCommand {
     var isTest = false
 
     func run() async throws {
-        let (configuration, warnings) = try load()
+        let source = try source()
+        let (configuration, warnings) = try load(source)
         var secrets = StartSecrets()
         secrets.tlsKeyLog = tlsKeyLog
         secrets.passphrases = askForPassphrases(configuration)
@@ -66,7 +67,7 @@ struct BrokerCommand: AsyncParsableCommand {
         let broker: Broker
         do {
             broker = try Broker(configuration, secrets)
-            try broker.start(source: file, warnings: warnings)
+            try broker.start(source: source, warnings: warnings)
         } catch let error as TransportProblems {
             for problem in error.problems { Self.complain("Error: \(problem)") }
             throw ExitCode(3)
@@ -80,8 +81,7 @@ struct BrokerCommand: AsyncParsableCommand {
             if signal == .sigusr1 {
                 broker.saveStore()
             } else if signal == .sighup {
-                broker.reopenLog()
-                broker.reloadTLS()
+                await broker.reload(from: source)
             } else {
                 break
             }
@@ -107,20 +107,24 @@ struct BrokerCommand: AsyncParsableCommand {
         return places.first { access($0, F_OK) == 0 } ?? places[0]
     }
 
-    private func load() throws -> (BrokerConfiguration, [Diagnostic]) {
+    private func source() throws -> ConfigurationSource {
         do throws(ConfigurationError) {
-            var configuration = BrokerConfiguration.embeddedDefaults
-            var warnings: [Diagnostic] = []
-            if let file { (configuration, warnings) = try BrokerConfiguration.load(file: file) }
             let overrides = try CommandLineOverrides(
                 ports: ports, isVerbose: isVerbose, isQuiet: isQuiet,
                 persistenceLocation: getenv("MOSQUITTO_PERSISTENCE_LOCATION").map { String(cString: $0) })
-            warnings += configuration.apply(overrides)
-            return (configuration, warnings)
+            return ConfigurationSource(file: file, overrides: overrides)
         } catch {
-            for problem in error.problems { Self.complain("Error: \(problem)") }
-            throw ExitCode(3)
+            throw Self.wrong(error)
         }
+    }
+
+    private func load(_ source: ConfigurationSource) throws -> (BrokerConfiguration, [Diagnostic]) {
+        do throws(ConfigurationError) { return try source.load() } catch { throw Self.wrong(error) }
+    }
+
+    private static func wrong(_ error: ConfigurationError) -> ExitCode {
+        for problem in error.problems { complain("Error: \(problem)") }
+        return ExitCode(3)
     }
 
     /// A password, ACL or PSK file that cannot be used is a mistake in the configuration.

@@ -1,7 +1,7 @@
 package import BrokerCore
 
 /// What the operator wrote about access for one listener.
-package struct ListenerAccess: Sendable {
+package struct ListenerAccess: Sendable, Equatable {
     /// `ListenerSettings.name`.
     package var name: UInt32
     package var passwordFile: String?
@@ -30,7 +30,7 @@ package struct AccessSnapshot: Sendable {
     }
 
     /// By the listeners' numbers.
-    package let passwords: [Passwords]
+    package fileprivate(set) var passwords: [Passwords]
     /// Who may do what; nil = everybody everything.
     package let policy: (any AccessPolicy)?
     package let remarks: [AccessRemark]
@@ -88,5 +88,22 @@ package struct AccessSnapshot: Sendable {
         let policies = ListenerPolicies(files: aclFiles, entries: entries)
         return AccessSnapshot(
             passwords: passwords, policy: policies.isOpen ? nil : policies, remarks: remarks, policies: policies)
+    }
+}
+
+extension AccessSnapshot {
+    /// The same, under the numbers its listeners have in a broker that runs. Numbers it does not speak of keep what `old` says,
+    /// and let nobody in by password where that says nothing.
+    /// - Parameters:
+    ///   - numbers: of its listeners, in their order.
+    ///   - count: one more than the highest number.
+    package func numbered(_ numbers: [Int], of count: Int, over old: AccessSnapshot) -> AccessSnapshot {
+        precondition(numbers.count == passwords.count, "a number for every listener")
+        var all = Array(old.passwords.prefix(count))
+        while all.count < count { all.append(.closed) }
+        for (number, own) in zip(numbers, passwords) { all[number] = own }
+        var snapshot = self
+        snapshot.passwords = all
+        return snapshot
     }
 }

@@ -99,6 +99,9 @@ package struct BrokerConfiguration: Sendable, Equatable {
     package var pendingConnectionsMax = 1000
     /// The same, of one IPv4 address or one IPv6 /64, 1…1000000. Default 100. Ours: `max_pending_connections_per_address`.
     package var pendingConnectionsPerAddressMax = 100
+    /// How often the files of TLS listeners are looked at, seconds, 0…3600. Default 30; `nil`: only on a reload.
+    /// Ours: `tls_watch_interval`.
+    package var tlsWatchSeconds: Int? = 30
     /// Unsent bytes a connection may hold before the publishers that fill it are paused, 4096…1073741824. Default 1048576.
     /// Ours: `output_buffer_bytes`.
     package var outputBufferBytesMax = 1_048_576

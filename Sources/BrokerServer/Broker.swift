@@ -2,6 +2,7 @@ import BrokerAccess
 package import BrokerConfiguration
 import BrokerCore
 import BrokerStore
+import Dispatch
 import Glibc
 import MQTTTransport
 import NIOConcurrencyHelpers
@@ -11,23 +12,24 @@ import NIOPosix
 /// The running broker: shards on their loops, listeners, `$SYS`. It is started once, runs until `stop`, and decides
 /// nothing about MQTT.
 package final class Broker: Sendable {
-    let configuration: BrokerConfiguration
     let log: LogWriter
     /// `nil` where there are none to give up.
     let privileges: Privileges?
-    private let service = ServiceNotification()
+    let service = ServiceNotification()
     let store: Store?
     /// What decides whose session a client's is.
     let homeKey: UInt64
     let group: MultiThreadedEventLoopGroup
     let clock: ServerClock
     let loops: [NIOLoopBound<ShardLoop>]
-    let listeners: [Listener]
     let secrets: StartSecrets
     let keyLog: KeyLog?
-    /// As it was at the start.
-    private let access: AccessSnapshot
-    private let doorkeeper: Doorkeeper
+    let doorkeeper: Doorkeeper
+    /// Where files are read and a reload is made, one thing after another, beside the event loops.
+    let chores = DispatchQueue(label: "martlet.chores")
+    let state: NIOLockedValueBox<Running>
+    let watch: NIOLockedValueBox<Watch>
+    let sys: NIOLockedValueBox<Sys>
 
     /// How long clients get to take their last packet when the broker stops.
     private static let stopGrace = TimeAmount.seconds(2)
@@ -35,13 +37,15 @@ package final class Broker: Sendable {
     /// Opens the store and builds the shards; nothing listens yet. Throws where log or store cannot be opened, and
     /// `TransportProblems` where certificates, keys or ciphers cannot be used.
     package init(_ configuration: BrokerConfiguration, _ secrets: StartSecrets = StartSecrets()) throws {
-        self.configuration = configuration
         self.secrets = secrets
         let privileges = try Privileges(user: configuration.user)
         self.privileges = privileges
         log = try LogWriter(configuration.log)
         if let privileges { log.give(to: privileges) }
         keyLog = try secrets.tlsKeyLog.map { try KeyLog(path: $0) }
+        // Before the files are read: what changes meanwhile is noticed.
+        let stamps = FileStamps.all(configuration)
+        watch = NIOLockedValueBox(Watch(files: FileWatch(FileStamps.tls(configuration))))
         let snapshots = try Broker.makeSnapshots(configuration, secrets, keyLog)
         let count = configuration.eventLoopCount ?? System.coreCount
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
@@ -50,13 +54,18 @@ package final class Broker: Sendable {
         gettimeofday(&wall, nil)
         let clock = ServerClock(wallSeconds: Double(wall.tv_sec) + Double(wall.tv_usec) / 1e6)
         self.clock = clock
-        listeners = configuration.listeners.enumerated().map {
+        let listeners = configuration.listeners.enumerated().map {
             Listener(index: $0.offset, $0.element, configuration, tls: snapshots[$0.offset])
         }
         let settings = ShardSettings(configuration)
         let listenerSettings = configuration.listeners.map { ListenerSettings($0, configuration) }
         let access = try Broker.loadAccess(configuration)
-        self.access = access
+        state = NIOLockedValueBox(
+            Running(
+                configuration: configuration, listeners: listeners, numberCount: listeners.count, files: access,
+                access: access,
+                stamps: stamps))
+        sys = NIOLockedValueBox(Sys(topics: SysTopics(now: clock.now())))
         let doorkeeper = Doorkeeper(threads: Doorkeeper.threads(beside: count))
         self.doorkeeper = doorkeeper
         let log = log
@@ -86,17 +95,19 @@ package final class Broker: Sendable {
     // MARK: Running
 
     /// Opens the listeners. When it returns, clients may connect.
-    package func start(source: String?, warnings: [Diagnostic]) throws {
+    /// - Parameter source: where the configuration came from, and will be read again.
+    package func start(source: ConfigurationSource, warnings: [Diagnostic]) throws {
+        let configuration = running.configuration
+        let summary = configuration.summary(source: source.file.map(Broker.absolute))
         _ = OpenFiles.raiseLimit()
         signal(SIGPIPE, SIG_IGN)
         log.write(
             .information,
-            "martlet version \(Martlet.version) starting with \(configuration.summary(source: source.map(Broker.absolute)))"
-        )
+            "martlet version \(Martlet.version) starting with \(summary)")
         log.write(
-            .information, source.map { "Config loaded from \($0)." } ?? "Using default config.")
+            .information, source.file.map { "Config loaded from \($0)." } ?? "Using default config.")
         for warning in warnings { log.write(.warning, "Warning: \(warning)") }
-        for remark in access.remarks { log.write(.warning, "Warning: \(remark)") }
+        for remark in running.access.remarks { log.write(.warning, "Warning: \(remark)") }
         if configuration.isLocalOnly {
             log.write(
                 .information,
@@ -104,20 +115,29 @@ package final class Broker: Sendable {
             log.write(.information, "Create a configuration file which defines a listener to allow remote access.")
         }
         if let store { try restore(from: store) }
-        warnAboutTransport()
-        for listener in listeners { try open(listener) }
+        warnAboutTransport(of: running.listeners)
+        if let path = secrets.tlsKeyLog {
+            log.write(
+                .warning,
+                "Warning: the secrets of every TLS connection are written to \(path): whoever reads it reads along.")
+        }
+        let sockets = try running.listeners.map { try open($0) }
+        state.withLockedValue { $0.sockets = sockets }
         if let path = configuration.pidFile { writePid(path) }
         try dropPrivileges()
-        startSys()
+        startSys(every: configuration.sysIntervalSeconds)
+        for socket in sockets { socket.startAccepting() }
         log.write(.information, "martlet version \(Martlet.version) running")
-        service?.ready(status: configuration.summary(source: source.map(Broker.absolute)))
+        service?.ready(status: summary)
         startWatchdog()
+        startWatch()
     }
 
     /// Tells every client, waits until they have heard, and stops. Returns within ten seconds.
     package func stop() async {
         log.write(.information, "martlet version \(Martlet.version) terminating")
         service?.stopping()
+        await endChores()
         for loop in loops {
             loop.eventLoop.execute { loop.value.shutDown() }
         }
@@ -134,48 +154,47 @@ package final class Broker: Sendable {
         doorkeeper.close()
         closeStore()
         try? await group.shutdownGracefully()
-        for listener in listeners { listener.removeSocketFile() }
-        if let path = configuration.pidFile { unlink(path) }
+        let running = running
+        for socket in running.sockets { socket.removeFile() }
+        if let path = running.configuration.pidFile { unlink(path) }
     }
+}
 
-    // MARK: $SYS
+/// What a reload replaces, all of it or nothing.
+struct Running: Sendable {
+    var configuration: BrokerConfiguration
+    /// In the order of the configuration.
+    var listeners: [Listener]
+    /// Theirs, in the same order; empty before the start.
+    var sockets: [ListeningSocket] = []
+    /// Those that have gone, until their last connection has too.
+    var retired: [Listener] = []
+    /// Listeners have had numbers below this one.
+    var numberCount: Int
+    /// Access as the files say it, in the order of the configuration.
+    var files: AccessSnapshot
+    /// The same by the listeners' numbers.
+    var access: AccessSnapshot
+    /// Of the files when they were read.
+    var stamps: FileStamps
 
-    private func startSys() {
-        guard let seconds = configuration.sysIntervalSeconds, seconds > 0, let first = loops.first else { return }
-        let clock = clock
-        let loops = loops
-        let log = log
-        let store = store
-        let topics = NIOLockedValueBox(SysTopics(now: clock.now()))
-        let interval = TimeAmount.seconds(Int64(seconds))
-        first.eventLoop.scheduleRepeatedAsyncTask(initialDelay: .zero, delay: interval) { _ in
-            let gathered = loops.map { loop in loop.eventLoop.submit { loop.value.status() } }
-            return EventLoopFuture.whenAllSucceed(gathered, on: first.eventLoop).map { all in
-                var status = all.reduce(ShardStatus(), +)
-                if let kept = store?.statistics {
-                    status.waitingMessages = kept.queued
-                    status.waitingMessageBytes = kept.queuedBytes
-                }
-                for (topic, payload) in topics.withLockedValue({ $0.update(status, now: clock.now()) }) {
-                    first.value.publish(topic: Array(topic.utf8), payload: Array(payload.utf8))
-                }
-                for line in log.takeTopicLines() {
-                    first.value.publish(topic: Array(line.topic.utf8), payload: Array(line.text.utf8))
-                }
-            }
-        }
+    /// Numbers that nobody uses any more.
+    var freeNumbers: [Int] {
+        let used = Set((listeners + retired.filter { !$0.isForgotten }).map(\.index))
+        return (0..<numberCount).filter { !used.contains($0) }
     }
+}
+
+extension Broker {
+    var running: Running { state.withLockedValue { $0 } }
 }
 
 // MARK: The process
 
 extension Broker {
     /// For log rotation: the log file is opened anew by its name.
-    package func reopenLog() {
-        do {
-            try log.reopen()
-            log.write(.information, "Log opened anew; the configuration is read at the next start.")
-        } catch {
+    func reopenLog() {
+        do { try log.reopen() } catch {
             log.write(.error, "Error: \(error). Lines go on into the old file.")
         }
     }
@@ -183,6 +202,13 @@ extension Broker {
     private func dropPrivileges() throws {
         guard let privileges else { return }
         try privileges.drop()
+        let hidden = FileStamps.unreadable(running.configuration)
+        if !hidden.isEmpty {
+            log.write(
+                .warning,
+                "Warning: the user \(privileges.name) may not read \(hidden.joined(separator: ", ")): what changes there counts "
+                    + "from the next start on only.")
+        }
         log.write(.information, "Ports are open and files are read: going on as the user \(privileges.name).")
     }
 
@@ -200,7 +226,7 @@ extension Broker {
     }
 
     /// The path from the root, for who looks for the file that was really read.
-    private static func absolute(_ path: String) -> String {
+    static func absolute(_ path: String) -> String {
         guard let resolved = realpath(path, nil) else { return path }
         defer { free(resolved) }
         return String(cString: resolved)

@@ -1,7 +1,7 @@
 /// What is wrong with a packet: one case per kind of fault. A fault is final, the connection is to be closed;
 /// an incomplete packet is no fault (`FrameHeader.parse` gives nil).
 /// In 5.0 `reasonCode` goes into DISCONNECT or CONNACK; in 3.x the close is silent.
-public enum PacketError: Error, Equatable, Sendable {
+public enum PacketError: Error, Hashable, Sendable {
     // The frame
     case reservedPacketType
     case reservedFlags(PacketType)

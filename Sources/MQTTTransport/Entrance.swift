@@ -21,6 +21,8 @@ package final class Entrance: ChannelInboundHandler, RemovableChannelHandler {
         /// The client's address: the socket's, or what the proxy says.
         package var address: SocketAddress?
         package var identity: PeerIdentity?
+        /// What TLS took it in by; `nil` where nobody asked.
+        package var evidence: PeerEvidence?
     }
 
     private var stages: Stages
@@ -77,6 +79,7 @@ package final class Entrance: ChannelInboundHandler, RemovableChannelHandler {
             do throws(PeerProof.Refused) {
                 if let secured {
                     arrival.identity = try secured.proof.identity(after: secured.handler)
+                    arrival.evidence = secured.proof.evidence
                     context.pipeline.syncOperations.removeHandler(secured.witness, promise: nil)
                 }
                 passed(.tls, context)

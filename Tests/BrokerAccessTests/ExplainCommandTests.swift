@@ -117,6 +117,10 @@ struct ExplainCommandTests {
         #expect(status == 1 && out.contains("Unix socket sock"))
         (status, _, errors) = try explain(two, "--anonymous", "--receive", "today", "--listener", "9")
         #expect(status == 64 && errors.contains("There is no listener 9."))
+        (status, _, _) = try explain(
+            "listener 1883 127.0.0.1\naccept_protocol_versions 4\nallow_anonymous true\nmax_keepalive 30\n",
+            "--anonymous", "--receive", "today")
+        #expect(status == 0)
         (status, _, _) = try explain("max_keepalive 60\n", "--anonymous", "--receive", "today")
         #expect(status == 0)  // both loopback addresses say the same
     }

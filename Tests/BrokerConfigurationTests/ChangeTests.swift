@@ -48,6 +48,21 @@ struct ChangeTests {
         #expect(try difference("\(tls) /a\n", "\(tls) /b\n").listenersChanged.map(\.speaksOtherwise) == [false])
     }
 
+    @Test(
+        "where clients would be somebody else, or their topics others, they cannot stay",
+        arguments: [
+            ("", "mount_point m/", false), ("mount_point m/", "", false),
+            ("use_username_as_clientid true", "", false), ("", "max_connections 5", true), ("", "max_qos 1", true),
+            ("", "websockets_origin a", false), ("websockets_origin a", "", true),
+            ("websockets_origin a", "websockets_origin a\nwebsockets_origin b", true),
+            ("websockets_origin a", "websockets_origin b", false),
+        ])
+    func meansOtherwise(_ old: String, _ new: String, _ keepsClients: Bool) throws {
+        let above = "listener 1\nprotocol websockets\n"
+        let change = try difference(above + old + "\n", above + new + "\n")
+        #expect(change.listenersChanged.map(\.keepsClients) == [keepsClients])
+    }
+
     @Test("lines that move or change their form change nothing")
     func sameMeaning() throws {
         let change = try difference(
@@ -61,6 +76,10 @@ struct ChangeTests {
         let change = try difference("event_loops 1\nsys_interval 3\n", "event_loops 2\nsys_interval 4\n")
         #expect(change.needsRestart == ["event_loops"])
         #expect(change.applicable == ["sys_interval"])
-        #expect(change.text == "changed: sys_interval; at the next start: event_loops")
+        #expect(change.text == "changed: sys_interval")
+        let applied = ConfigurationChange.applicable(
+            of: try parsed("event_loops 2\nsys_interval 4\n"), to: try parsed("event_loops 1\nsys_interval 3\n"))
+        #expect(applied.eventLoopCount == 1)
+        #expect(applied.sysIntervalSeconds == 4)
     }
 }

@@ -233,6 +233,9 @@ extension KeyCase {
         ) {
             $0.pendingConnectionsPerAddressMax
         },
+        .integer("tls_watch_interval", ["0", "3600"], is: 3600, defaultsTo: 30, invalid: ["-1", "3601"]) {
+            $0.tlsWatchSeconds
+        },
         .integer(
             "output_buffer_bytes", ["1073741824", "4096"], is: 4096, defaultsTo: 1_048_576,
             invalid: ["4095", "1073741825"]

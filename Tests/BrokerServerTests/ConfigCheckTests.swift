@@ -75,6 +75,19 @@ struct ConfigCheckTests {
         #expect(out.contains("/no/such.crt"))
     }
 
+    @Test("a line of a password or ACL file that would stop a start is an error, with its place")
+    func accessFiles() throws {
+        for (key, text) in [
+            ("acl_file", "topic read ok\ntopic wrong/#x\n"), ("password_file", "# users\nalice:plain\n"),
+        ] {
+            let program = try Program(
+                ["config", "check", "{directory}/test.conf"],
+                files: ["test.conf": "listener 1884 127.0.0.1\n\(key) {directory}/it\n", "it": text])
+            #expect(program.exitStatus(withinMilliseconds: patienceMilliseconds) == 3)
+            #expect(program.standardOutput.contains("error: \(program.directory)/it:2: "))
+        }
+    }
+
     @Test("a file that is not there: status 3, with its name")
     func missing() throws {
         let program = try Program(["config", "check", "{directory}/none.conf"])

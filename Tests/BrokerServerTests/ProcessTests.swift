@@ -51,10 +51,17 @@ struct ProcessTests {
         #expect(ready.hasSuffix("MAINPID=\(program.pid)"))
         #expect(Loopback.answers(.first, port: port))
         for _ in 0..<3 { #expect(socket.next(withinMilliseconds: patienceMilliseconds) == "WATCHDOG=1") }
+        func next() -> String? {
+            while let said = socket.next(withinMilliseconds: patienceMilliseconds) {
+                if said != "WATCHDOG=1" { return said }
+            }
+            return nil
+        }
+        program.signal(SIGHUP)
+        #expect(next()?.hasPrefix("RELOADING=1\nMONOTONIC_USEC=") == true)
+        #expect(next() == ready)
         program.signal(SIGTERM)
-        var last = "WATCHDOG=1"
-        while last == "WATCHDOG=1", let next = socket.next(withinMilliseconds: patienceMilliseconds) { last = next }
-        #expect(last.hasPrefix("STOPPING=1"))
+        #expect(next()?.hasPrefix("STOPPING=1") == true)
         #expect(program.exitStatus(withinMilliseconds: patienceMilliseconds) == 0)
     }
 
@@ -113,7 +120,7 @@ struct ProcessTests {
         program.signal(SIGHUP)
         #expect(
             Deadline(milliseconds: patienceMilliseconds).wait {
-                program.file("martlet.log").contains("Log opened anew")
+                program.file("martlet.log").contains("Config reloaded: nothing has changed.")
             })
         #expect(program.file("martlet.log.1").contains(" running"))
         #expect(program.isRunning)
@@ -190,18 +197,6 @@ struct ProcessTests {
         #expect(program.exitStatus(withinMilliseconds: patienceMilliseconds) == 1)
         #expect(program.standardError.contains("user nobody-of-that-name: there is no such user"))
     }
-}
-
-/// A folder that goes with the test.
-private final class Folder {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
 /// A Unix socket of datagrams, as systemd listens on one.

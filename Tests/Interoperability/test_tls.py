@@ -334,11 +334,11 @@ def test_sighup_reads_certificates_again_or_changes_nothing(tmp_path):
         assert served(port) == pem("old")
         install("new")
         broker.process.send_signal(signal.SIGHUP)
-        until("read again")
+        until("Config reloaded; files: ")
         assert served(port) == pem("new")
         live["key"].write_text("no key")
         broker.process.send_signal(signal.SIGHUP)
-        until("from before stay")
+        until("Nothing was changed by this reload")
         assert "there is no PEM private key" in broker.log
         assert served(port) == pem("new")
         peer.subscribe("t/alive", qos=1)  # who was there is there

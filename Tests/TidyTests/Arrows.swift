@@ -15,7 +15,10 @@ enum Arrows {
         Row(target: "Certificates", ours: [], theirs: ["SwiftASN1", "Crypto", "CryptoExtras"]),
         Row(
             target: "MQTTTransport", ours: ["Certificates"],
-            theirs: ["NIOCore", "NIOConcurrencyHelpers", "NIOTLS", "NIOSSL", "Crypto"]),
+            theirs: ["NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOTLS", "NIOSSL", "Crypto"]),
+        Row(
+            target: "MQTTClient", ours: ["MQTTProtocol", "MQTTDelivery", "MQTTTransport"],
+            theirs: ["NIOCore", "NIOPosix"]),
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
         Row(
             target: "BrokerAccess", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["DequeModule"] + crypto),
@@ -26,7 +29,7 @@ enum Arrows {
             target: "BrokerServer",
             ours: [
                 "MQTTProtocol", "MQTTDelivery", "MQTTTransport", "BrokerCore", "BrokerConfiguration", "BrokerStore",
-                "BrokerAccess",
+                "BrokerAccess", "Certificates",
             ],
             theirs: nio),
         Row(

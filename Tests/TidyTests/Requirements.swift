@@ -1,4 +1,5 @@
-/// The standard's rules that a server can be held to, and whether each is named by a test or excused with a reason.
+/// The standard's rules that a server, or a client, can be held to, and whether each is named by a test or excused with a
+/// reason.
 struct Requirements {
     struct Rule: Hashable, Comparable, CustomStringConvertible {
         let version: String
@@ -18,20 +19,25 @@ struct Requirements {
     let all: Set<Rule>
     /// Those for a server.
     let servers: Set<Rule>
+    /// Those for a client.
+    let clients: Set<Rule>
 
     /// Reads `version,id,who,…` with a heading line; the first three fields are never quoted.
     init(csv: String) {
         var all: Set<Rule> = []
         var servers: Set<Rule> = []
+        var clients: Set<Rule> = []
         for line in csv.split(whereSeparator: \.isNewline).dropFirst() {
             let fields = line.split(separator: ",", maxSplits: 3, omittingEmptySubsequences: false)
             guard fields.count == 4, fields[1].hasPrefix("MQTT-") else { continue }
             let rule = Rule(version: String(fields[0]), id: String(fields[1]))
             all.insert(rule)
             if fields[2] == "server" || fields[2] == "both" { servers.insert(rule) }
+            if fields[2] == "client" || fields[2] == "both" { clients.insert(rule) }
         }
         self.all = all
         self.servers = servers
+        self.clients = clients
     }
 
     /// Rules named in the titles of tests: `@Test("[5.0 MQTT-3.1.2-1] …")`, several in a title if need be.
@@ -60,19 +66,26 @@ struct Requirements {
         return found
     }
 
-    func missing(tested: Set<Rule>, excused: Set<Rule>) -> [Rule] {
-        servers.subtracting(tested).subtracting(excused).sorted()
+    /// The side whose rules are looked at.
+    enum Side: String { case server, client }
+
+    func rules(for side: Side) -> Set<Rule> { side == .server ? servers : clients }
+
+    func missing(for side: Side = .server, tested: Set<Rule>, excused: Set<Rule>) -> [Rule] {
+        rules(for: side).subtracting(tested).subtracting(excused).sorted()
     }
 
-    func check(tested: Set<Rule>, excused: Set<Rule>) -> [Finding] {
-        tested.subtracting(all).sorted().map {
-            Finding("Tests/ConformanceTests", "a test names \($0), which the standard does not have")
+    func check(for side: Side = .server, tested: Set<Rule>, excused: Set<Rule>) -> [Finding] {
+        let page = side == .server ? "Docs/requirements.md" : "Docs/requirements-client.md"
+        let tests = side == .server ? "Tests/ConformanceTests" : "Tests/MQTTClientTests"
+        return tested.subtracting(all).sorted().map {
+            Finding(tests, "a test names \($0), which the standard does not have")
         }
-            + excused.subtracting(servers).sorted().map {
-                Finding("Docs/requirements.md", "\($0) is no rule for a server")
+            + excused.subtracting(rules(for: side)).sorted().map {
+                Finding(page, "\($0) is no rule for a \(side.rawValue)")
             }
             + excused.intersection(tested).sorted().map {
-                Finding("Docs/requirements.md", "\($0) has a test now: take its row away")
+                Finding(page, "\($0) has a test now: take its row away")
             }
     }
 }

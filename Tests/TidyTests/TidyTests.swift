@@ -68,20 +68,27 @@ struct TidyTests {
         #expect(findings.isEmpty, "\(findings.report)")
     }
 
-    @Test("every rule for a server is named by a test or excused with a reason")
+    @Test("every rule for a server, or a client, is named by a test or excused with a reason")
     func requirements() throws {
         let rules = Requirements(csv: try Repository.text(of: "Docs/mqtt-requirements.csv"))
-        let tested = try Repository.paths(in: "Tests/ConformanceTests")
-            .reduce(into: Set<Requirements.Rule>()) {
-                $0.formUnion(Requirements.named(inTestsOf: try Repository.text(of: $1)))
-            }
-        let excused = Requirements.excused(in: try Repository.text(of: "Docs/requirements.md"))
-        let findings = rules.check(tested: tested, excused: excused)
-        #expect(findings.isEmpty, "\(findings.report)")
-        let missing = rules.missing(tested: tested, excused: excused)
-        #expect(
-            missing.count <= Requirements.missingMax,
-            "\(missing.count) rules without test or reason:\n\(missing.map(\.description).joined(separator: "\n"))")
+        let sides: [(Requirements.Side, tests: [String], page: String)] = [
+            (.server, ["Tests/ConformanceTests"], "Docs/requirements.md"),
+            (.client, ["Tests/MQTTClientTests", "Tests/MQTTDeliveryTests"], "Docs/requirements-client.md"),
+        ]
+        for (side, tests, page) in sides {
+            let tested = try tests.flatMap { Repository.paths(in: $0) }
+                .reduce(into: Set<Requirements.Rule>()) {
+                    $0.formUnion(Requirements.named(inTestsOf: try Repository.text(of: $1)))
+                }
+            let excused = Requirements.excused(in: try Repository.text(of: page))
+            let findings = rules.check(for: side, tested: tested, excused: excused)
+            #expect(findings.isEmpty, "\(findings.report)")
+            let missing = rules.missing(for: side, tested: tested, excused: excused)
+            let list = missing.map(\.description).joined(separator: "\n")
+            #expect(
+                missing.count <= Requirements.missingMax,
+                "\(missing.count) rules for a \(side.rawValue) without test or reason:\n\(list)")
+        }
     }
 
     @Test("every key of the configuration has a test that shows its effect or its explanation")

@@ -41,6 +41,11 @@ extension ConfigurationKey {
             "The same for one IPv4 address or one IPv6 /64.",
             into: .broker { $0.pendingConnectionsPerAddressMax = $1 }),
         .integer(
+            "tls_watch_interval", .martlet, 0...3600, value: "seconds, 0–3600; 0: only on a reload", default: "30",
+            "How often certificates, keys, authorities and CRLs of the listeners are looked at, and taken up where they have "
+                + "changed.",
+            into: .broker { $0.tlsWatchSeconds = limit($1) }),
+        .integer(
             "output_buffer_bytes", .martlet, 4096...1_073_741_824, value: "bytes, 4096–1073741824", default: "1048576",
             "Unsent bytes a connection may hold before the publishers that fill it are paused.",
             into: .broker { $0.outputBufferBytesMax = $1 }),

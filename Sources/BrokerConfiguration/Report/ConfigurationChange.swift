@@ -6,10 +6,31 @@ package struct ConfigurationChange: Sendable, Equatable {
         package let old: ListenerConfiguration
         package let new: ListenerConfiguration
 
+        package init(old: ListenerConfiguration, new: ListenerConfiguration) {
+            self.old = old
+            self.new = new
+        }
+
         /// Whether what is spoken there changes, so that its connections cannot stay: protocol, PROXY header, TLS or none.
         package var speaksOtherwise: Bool {
             old.applicationProtocol != new.applicationProtocol || old.proxyProtocol != new.proxyProtocol
                 || (old.tls == nil) != (new.tls == nil)
+        }
+
+        /// Whether who its clients are, or what their topics mean, changes under them: then they cannot stay either.
+        package var meansOtherwise: Bool {
+            old.certificateIdentity != new.certificateIdentity || old.mountPoint != new.mountPoint
+                || old.usesUsernameAsClientID != new.usesUsernameAsClientID
+                || (!old.proxyRequiresTLS && new.proxyRequiresTLS) || closesOrigins
+        }
+
+        /// Its connections stay: all that has changed are limits, certificates, or rules that each of them can be measured by.
+        package var keepsClients: Bool { !speaksOtherwise && !meansOtherwise }
+
+        /// A page that might open a WebSocket may no longer.
+        private var closesOrigins: Bool {
+            guard !new.websocketsOrigins.isEmpty else { return false }
+            return old.websocketsOrigins.isEmpty || !Set(old.websocketsOrigins).isSubset(of: new.websocketsOrigins)
         }
     }
 
@@ -40,29 +61,37 @@ package struct ConfigurationChange: Sendable, Equatable {
         }
     }
 
-    /// One line for the log: `3 settings, 1 listener added`; `nil` where nothing differs.
+    /// One line for the log: `changed: sys_interval; added: port 1884 on ::1`; `nil` where nothing differs that can take effect.
     package var text: String? {
-        guard !isEmpty else { return nil }
         var parts: [String] = []
         if !applicable.isEmpty { parts.append("changed: " + applicable.joined(separator: ", ")) }
         if !listenersAdded.isEmpty { parts.append("added: " + Self.places(listenersAdded)) }
         if !listenersRemoved.isEmpty { parts.append("removed: " + Self.places(listenersRemoved)) }
-        if !listenersChanged.isEmpty { parts.append("other rules: " + Self.places(listenersChanged.map(\.new))) }
-        if !needsRestart.isEmpty { parts.append("at the next start: " + needsRestart.joined(separator: ", ")) }
-        return parts.joined(separator: "; ")
+        let kept = listenersChanged.filter(\.keepsClients)
+        let replaced = listenersChanged.filter { !$0.keepsClients }
+        if !replaced.isEmpty { parts.append("opened anew: " + Self.places(replaced.map(\.new))) }
+        if !kept.isEmpty { parts.append("other rules: " + Self.places(kept.map(\.new))) }
+        return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
 
     private static func places(_ listeners: [ListenerConfiguration]) -> String {
         listeners.map(\.place).joined(separator: ", ")
     }
 
+    /// `new`, with the values of `old` where only a new start can change them.
+    package static func applicable(of new: BrokerConfiguration, to old: BrokerConfiguration) -> BrokerConfiguration {
+        var configuration = new
+        for field in Field.all where field.needsRestart { field.copy(old, &configuration) }
+        return configuration
+    }
+
     /// What makes a socket the same one.
-    private struct Socket: Hashable {
+    package struct Socket: Hashable, Sendable {
         let address: ListenerConfiguration.Address
         let interface: String?
         let domain: ListenerConfiguration.SocketDomain?
 
-        init(_ listener: ListenerConfiguration) {
+        package init(_ listener: ListenerConfiguration) {
             address = listener.address
             interface = listener.bindInterface
             domain = listener.socketDomain
@@ -74,66 +103,70 @@ package struct ConfigurationChange: Sendable, Equatable {
         let key: String
         let needsRestart: Bool
         let differs: @Sendable (BrokerConfiguration, BrokerConfiguration) -> Bool
+        let copy: @Sendable (BrokerConfiguration, inout BrokerConfiguration) -> Void
 
         init<Value: Equatable & SendableMetatype>(
-            _ key: String, needsRestart: Bool = false, _ value: @escaping @Sendable (BrokerConfiguration) -> Value
+            _ key: String, needsRestart: Bool = false,
+            _ value: any WritableKeyPath<BrokerConfiguration, Value> & Sendable
         ) {
             self.key = key
             self.needsRestart = needsRestart
-            differs = { value($0) != value($1) }
+            differs = { $0[keyPath: value] != $1[keyPath: value] }
+            copy = { $1[keyPath: value] = $0[keyPath: value] }
         }
 
         static let all: [Field] = [
-            Field("set_tcp_nodelay") { $0.setsTCPNoDelay },
-            Field("packet_buffer_size") { $0.websocketsRequestBytesMax },
-            Field("connection") { $0.bridges },
-            Field("clientid_prefixes") { $0.clientIDPrefix },
-            Field("check_retain_source") { $0.checksRetainSource },
-            Field("enable_control_api") { $0.enablesControlAPI },
-            Field("max_keepalive") { $0.keepAliveSecondsMax },
-            Field("max_packet_size") { $0.packetBytesMax },
-            Field("message_size_limit") { $0.payloadBytesMax },
-            Field("max_inflight_messages") { $0.inflightMessagesMax },
-            Field("max_inflight_bytes") { $0.inflightBytesMax },
-            Field("max_queued_messages") { $0.queuedMessagesMax },
-            Field("max_queued_bytes") { $0.queuedBytesMax },
-            Field("global_max_clients") { $0.sessionsMax },
-            Field("global_max_connections") { $0.connectionsMax },
-            Field("persistent_client_expiration") { $0.sessionExpirySecondsMax },
-            Field("memory_limit") { $0.memoryBytesMax },
-            Field("retain_available") { $0.retainAvailable },
-            Field("retain_expiry_interval") { $0.retainSweepMinutes },
-            Field("upgrade_outgoing_qos") { $0.upgradesOutgoingQoS },
-            Field("queue_qos0_messages") { $0.queuesQoS0 },
-            Field("allow_duplicate_messages") { $0.allowsDuplicateMessages },
-            Field("sys_interval") { $0.sysIntervalSeconds },
-            Field("log_dest") { $0.log.destinations },
-            Field("log_type") { $0.log.types },
-            Field("log_timestamp") { $0.log.writesTimestamp },
-            Field("log_timestamp_format") { $0.log.timestampFormat },
-            Field("log_format") { $0.log.format },
-            Field("log_facility") { $0.log.syslogLocalFacility },
-            Field("connection_messages") { $0.log.connectionMessages },
-            Field("persistence", needsRestart: true) { $0.persistence.isOn },
-            Field("persistence_location", needsRestart: true) { $0.persistence.location },
-            Field("persistence_file", needsRestart: true) { $0.persistence.file },
-            Field("autosave_interval") { $0.persistence.autosaveInterval },
-            Field("autosave_on_changes") { $0.persistence.autosaveCountsChanges },
-            Field("durability", needsRestart: true) { $0.persistence.durability },
-            Field("pid_file", needsRestart: true) { $0.pidFile },
-            Field("user", needsRestart: true) { $0.user },
-            Field("event_loops", needsRestart: true) { $0.eventLoopCount },
-            Field("slow_reader_wait") { $0.slowReaderWaitMilliseconds },
-            Field("connect_timeout") { $0.connectTimeoutSeconds },
-            Field("max_pending_connections") { $0.pendingConnectionsMax },
-            Field("max_pending_connections_per_address") { $0.pendingConnectionsPerAddressMax },
-            Field("output_buffer_bytes") { $0.outputBufferBytesMax },
-            Field("route_cache_entries", needsRestart: true) { $0.routeCacheEntriesMax },
-            Field("queue_full_policy") { $0.queueFullPolicy },
-            Field("queue_full_wait") { $0.queueFullWaitSeconds },
-            Field("queue_max_age") { $0.queueSecondsMax },
-            Field("store_max_messages", needsRestart: true) { $0.storeMessagesMax },
-            Field("store_max_bytes", needsRestart: true) { $0.storeBytesMax },
+            Field("set_tcp_nodelay", \.setsTCPNoDelay),
+            Field("packet_buffer_size", \.websocketsRequestBytesMax),
+            Field("connection", \.bridges),
+            Field("clientid_prefixes", \.clientIDPrefix),
+            Field("check_retain_source", needsRestart: true, \.checksRetainSource),
+            Field("enable_control_api", \.enablesControlAPI),
+            Field("max_keepalive", \.keepAliveSecondsMax),
+            Field("max_packet_size", \.packetBytesMax),
+            Field("message_size_limit", \.payloadBytesMax),
+            Field("max_inflight_messages", \.inflightMessagesMax),
+            Field("max_inflight_bytes", \.inflightBytesMax),
+            Field("max_queued_messages", \.queuedMessagesMax),
+            Field("max_queued_bytes", \.queuedBytesMax),
+            Field("global_max_clients", \.sessionsMax),
+            Field("global_max_connections", \.connectionsMax),
+            Field("persistent_client_expiration", \.sessionExpirySecondsMax),
+            Field("memory_limit", \.memoryBytesMax),
+            Field("retain_available", \.retainAvailable),
+            Field("retain_expiry_interval", \.retainSweepMinutes),
+            Field("upgrade_outgoing_qos", \.upgradesOutgoingQoS),
+            Field("queue_qos0_messages", \.queuesQoS0),
+            Field("allow_duplicate_messages", \.allowsDuplicateMessages),
+            Field("sys_interval", \.sysIntervalSeconds),
+            Field("log_dest", \.log.destinations),
+            Field("log_type", \.log.types),
+            Field("log_timestamp", \.log.writesTimestamp),
+            Field("log_timestamp_format", \.log.timestampFormat),
+            Field("log_format", \.log.format),
+            Field("log_facility", \.log.syslogLocalFacility),
+            Field("connection_messages", \.log.connectionMessages),
+            Field("persistence", needsRestart: true, \.persistence.isOn),
+            Field("persistence_location", needsRestart: true, \.persistence.location),
+            Field("persistence_file", needsRestart: true, \.persistence.file),
+            Field("autosave_interval", \.persistence.autosaveInterval),
+            Field("autosave_on_changes", \.persistence.autosaveCountsChanges),
+            Field("durability", needsRestart: true, \.persistence.durability),
+            Field("pid_file", needsRestart: true, \.pidFile),
+            Field("user", needsRestart: true, \.user),
+            Field("event_loops", needsRestart: true, \.eventLoopCount),
+            Field("slow_reader_wait", \.slowReaderWaitMilliseconds),
+            Field("connect_timeout", \.connectTimeoutSeconds),
+            Field("max_pending_connections", \.pendingConnectionsMax),
+            Field("max_pending_connections_per_address", \.pendingConnectionsPerAddressMax),
+            Field("tls_watch_interval", \.tlsWatchSeconds),
+            Field("output_buffer_bytes", \.outputBufferBytesMax),
+            Field("route_cache_entries", needsRestart: true, \.routeCacheEntriesMax),
+            Field("queue_full_policy", \.queueFullPolicy),
+            Field("queue_full_wait", \.queueFullWaitSeconds),
+            Field("queue_max_age", \.queueSecondsMax),
+            Field("store_max_messages", needsRestart: true, \.storeMessagesMax),
+            Field("store_max_bytes", needsRestart: true, \.storeBytesMax),
         ]
     }
 }

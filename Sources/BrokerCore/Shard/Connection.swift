@@ -44,6 +44,8 @@ struct Connection: ~Copyable {
     var outputShared = 0
     /// The peer's Maximum Packet Size in bytes.
     var maximumPacketSize = Int.max
+    /// Ours, as CONNACK said it, or as it was when the connection was accepted.
+    var packetSizeMax = Int.max
     var session: UInt32 = SlotTable<Session>.none
     /// Messages that may be in flight toward the peer: the smaller of its Receive Maximum and our own limit.
     var sendLimit = 0
@@ -66,6 +68,8 @@ struct Connection: ~Copyable {
     /// Its own output is full: it is not read until that drains.
     var holdsOwnReading = false
     var requestsProblemInformation = true
+    /// What CONNACK said of retained messages: `retain_available` at that moment.
+    var mayRetain = true
     /// Counts the times it was blocked, so that a deadline of an earlier one is known.
     var blockings: UInt32 = 0
     /// How many stalled readers, and other causes, its reading is paused for.
@@ -108,6 +112,8 @@ final class ConnectionExtras {
     var knocking: Visitor?
     /// What its certificate or PSK says who it is.
     var identity: MQTTString?
+    /// Stands for the password that let it in; 0 = none was asked for. `Shard.dismiss`
+    var credential: UInt64 = 0
     var mountPoint: [UInt8] = []
     /// Denials that the log has said in words.
     var denialsTold = 0

@@ -70,6 +70,8 @@ package enum DisconnectCause: Sendable, Equatable {
     case takenOver
     case shuttingDown
     case administrative
+    /// What let it in holds no longer.
+    case dismissed(Dismissal)
     /// The peer broke the protocol.
     case fault(PacketError)
     /// Something the standard has a code for.

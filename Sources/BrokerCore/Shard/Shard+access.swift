@@ -1,5 +1,5 @@
 import MQTTDelivery
-package import MQTTProtocol
+import MQTTProtocol
 
 /// Rights: where the policy is asked, and what is remembered of its answers. Without a policy nobody asks anything.
 ///
@@ -10,7 +10,7 @@ extension Shard {
     package mutating func replaceAccess(
         policy: (any AccessPolicy)?, listeners: [ListenerSettings], at now: Int64
     ) {
-        precondition(listeners.count == self.listeners.count, "listeners keep their numbers")
+        precondition(listeners.count >= self.listeners.count, "listeners keep their numbers")
         self.now = now
         let hadPolicy = self.policy != nil
         self.policy = policy
@@ -27,20 +27,6 @@ extension Shard {
             }
         }
         for slot in 0..<UInt32(sessions.highWater) where sessions.isTaken(slot) { recheck(slot) }
-    }
-
-    /// Sends away those who would not be let in now. `isGone` is asked about names that were given with a password.
-    package mutating func dismiss(at now: Int64, where isGone: (_ listener: Int, _ userName: MQTTString) -> Bool) {
-        self.now = now
-        for slot in 0..<UInt32(connections.highWater) where connections.isTaken(slot) {
-            let connection = connections.pointer(slot)
-            guard connection.pointee.phase == .open else { continue }
-            let listener = listeners[connection.pointee.listener]
-            guard !listener.takesUserNameFromIdentity else { continue }
-            let userName = sessions.pointer(connection.pointee.session).pointee.userName
-            let mayStay = userName.map { !isGone(connection.pointee.listener, $0) } ?? listener.allowsAnonymous
-            if !mayStay { disconnect(id(of: slot), .notAuthorized, .refused(.notAuthorized), at: now) }
-        }
     }
 
     /// What waits for this session is asked about once more before it goes out.

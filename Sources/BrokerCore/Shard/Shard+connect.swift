@@ -169,6 +169,8 @@ extension Shard {
         connection.pointee.session = sessionSlot
         connection.pointee.phase = .open
         connection.pointee.qosMax = listener.qosMax
+        connection.pointee.mayRetain = settings.retainAvailable
+        connection.pointee.packetSizeMax = settings.packetSizeMax == 0 ? Int.max : settings.packetSizeMax
         connection.pointee.sendLimit = min(
             settings.inflightMessagesMax, Int(connect.properties.receiveMaximum ?? 65_535))
         if connect.version == .v5 {

@@ -53,7 +53,10 @@ extension Shard {
     }
 
     /// The answer to `Effect.authenticate`. Whoever has gone meanwhile is not asked after.
-    package mutating func authenticated(_ id: ConnectionID, _ verdict: AuthenticationVerdict, at now: Int64) {
+    /// - Parameter credential: stands for the password that was right, so that `dismiss` knows when it is another; 0 = none.
+    package mutating func authenticated(
+        _ id: ConnectionID, _ verdict: AuthenticationVerdict, credential: UInt64 = 0, at now: Int64
+    ) {
         self.now = now
         guard exists(id) else { return }
         let connection = connections.pointer(id.slot)
@@ -61,6 +64,7 @@ extension Shard {
             return
         }
         connection.pointee.extras?.knocking = nil
+        connection.pointee.extras?.credential = credential
         connection.pointee.phase = .awaitingConnect
         connection.pointee.lastReceived = now  // while it was checked, its silence was ours
         resume(id.slot)

@@ -155,7 +155,8 @@ extension Shard {
     /// Begins to look for messages that have waited too long, if the operator wants that.
     mutating func scheduleQueueSweep() {
         guard settings.queueSecondsMax > 0 else { return }
-        schedule(.queueSweep, 0, 0, at: now + min(max(Int64(settings.queueSecondsMax) * 125, 1000), 60_000))
+        let wait = min(max(Int64(settings.queueSecondsMax) * 125, 1000), 60_000)
+        schedule(.queueSweep, 0, settingsNumber, at: now + wait)
     }
 
     /// Looks at some sessions and leaves the rest for later: nobody waits for this. Of a queue that is in the log alone,
@@ -168,6 +169,6 @@ extension Shard {
             if !session.pointee.isOnline, session.pointee.queue.isEmpty { readOn(slot, countMax: 1) }
         }
         guard end < sessions.highWater else { return scheduleQueueSweep() }
-        schedule(.queueSweep, UInt32(end), 0, at: now + 10)
+        schedule(.queueSweep, UInt32(end), settingsNumber, at: now + 10)
     }
 }

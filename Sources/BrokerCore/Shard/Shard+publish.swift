@@ -82,14 +82,14 @@ extension Shard {
             // [5.0 MQTT-3.2.2-11]: above the Maximum QoS that CONNACK announced.
             guard publish.qos.rawValue <= connection.pointee.qosMax else { throw .refused(.qosNotSupported) }
             // [5.0 MQTT-3.2.2-14]
-            guard !publish.retain || settings.retainAvailable else { throw .refused(.retainNotSupported) }
+            guard !publish.retain || connection.pointee.mayRetain else { throw .refused(.retainNotSupported) }
 
             var expiresAt = MessageParts.never
             if let seconds = properties.messageExpiryIntervalSeconds { expiresAt = now + Int64(seconds) * 1000 }
             let publisher = sessions.pointer(connection.pointee.session).pointee.clientKey
             var parts = MessageParts(
                 topic: topic, properties: publish.properties, payload: publish.payload, qos: publish.qos.rawValue,
-                retain: publish.retain, expiresAt: expiresAt, publisher: publisher)
+                retain: publish.retain && settings.retainAvailable, expiresAt: expiresAt, publisher: publisher)
             if !properties.forwardedIsWhole {
                 forwardedProperties.removeAll()
                 properties.appendForwarded(from: publish.properties, to: &forwardedProperties)

@@ -35,7 +35,9 @@ extension Shard {
     package mutating func accepted(listener: Int, at now: Int64) -> ConnectionID {
         self.now = now
         let generation = nextGeneration()
-        let slot = connections.insert(Connection(generation: generation, listener: listener, at: now))
+        var connection = Connection(generation: generation, listener: listener, at: now)
+        connection.packetSizeMax = settings.packetSizeMax == 0 ? Int.max : settings.packetSizeMax
+        let slot = connections.insert(connection)
         counters.connectionsAccepted &+= 1
         let id = ConnectionID(slot: slot, generation: generation)
         schedule(.connectTimeout, id.slot, id.generation, at: now + settings.connectTimeout)
@@ -60,7 +62,7 @@ extension Shard {
         self.now = now
         guard exists(id) else { return (bytes.count, .isClosing) }
         let connection = connections.pointer(id.slot)
-        let sizeMax = settings.packetSizeMax == 0 ? Int.max : settings.packetSizeMax
+        let sizeMax = connection.pointee.packetSizeMax
         var consumed = 0
         do throws(Fault) {
             while true {

@@ -48,9 +48,9 @@ extension Shard {
             switch next.kind {
             case .connectTimeout, .keepAlive, .stall, .roomWait: dueForConnection(next)
             case .sessionExpiry, .will, .readOn, .stepRetry, .recordRetry: dueForSession(next)
-            case .retainedSweep: sweepRetained(walk: next.slot)
+            case .retainedSweep: sweepIsDue(next)
             case .storageRetry: retryStorage()
-            case .queueSweep: sweepQueues(from: next.slot)
+            case .queueSweep: if next.generation == settingsNumber { sweepQueues(from: next.slot) }
             }
         }
     }
@@ -95,7 +95,16 @@ extension Shard {
     /// Begins to look for expired retained messages, if the operator wants that.
     mutating func scheduleSweep() {
         guard let interval = settings.retainedSweepInterval else { return }
-        schedule(.retainedSweep, SlotTable<RetainedWalk>.none, 0, at: now + interval)
+        schedule(.retainedSweep, SlotTable<RetainedWalk>.none, settingsNumber, at: now + interval)
+    }
+
+    /// One that was begun under other settings ends here.
+    private mutating func sweepIsDue(_ due: Deadline) {
+        guard due.generation == settingsNumber else {
+            if due.slot != SlotTable<RetainedWalk>.none { retained.cancel(due.slot) }
+            return
+        }
+        sweepRetained(walk: due.slot)
     }
 
     /// Looks at some of them and leaves the rest for later: nobody waits for this.
@@ -108,7 +117,7 @@ extension Shard {
             retained.cancel(walk)
             return scheduleSweep()
         }
-        schedule(.retainedSweep, walk, 0, at: now + 10)
+        schedule(.retainedSweep, walk, settingsNumber, at: now + 10)
     }
 
     // MARK: Keep alive

@@ -11,7 +11,7 @@ import MQTTProtocol
 /// Times are milliseconds since 1970 on a clock that never steps back, given with every event.
 package struct Shard: ~Copyable {
     package var index: Int { neighbours.index }
-    package let settings: ShardSettings
+    package internal(set) var settings: ShardSettings
     package internal(set) var listeners: [ListenerSettings]
     /// Who may do what; nil = everybody everything.
     var policy: (any AccessPolicy)?
@@ -47,6 +47,8 @@ package struct Shard: ~Copyable {
     var handedOver: [Message] = []
     package internal(set) var effects: [Effect] = []
     var deadlines = Heap<Deadline>()
+    /// Counts the times the settings were replaced: sweeps of earlier ones are known by it.
+    var settingsNumber: UInt32 = 0
     package var counters = Counters()
 
     /// Packets being put together; emptied for each.

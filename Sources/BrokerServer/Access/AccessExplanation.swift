@@ -143,8 +143,11 @@ private struct Visit {
             shard.identified(connection, as: identity)
         }
         let version = [ProtocolVersion.v5, .v311, .v31].first { settings.acceptedVersions.contains($0) } ?? .v5
+        // One that any broker takes: this is not about keep-alive.
+        let limit = shardSettings.keepAliveSecondsMax
         let connect = Connect(
-            version: version, clientIdentifier: question.clientIdentifier ?? "", userName: question.userName)
+            version: version, keepAliveSeconds: limit == 0 ? 60 : min(limit, 60),
+            clientIdentifier: question.clientIdentifier ?? "", userName: question.userName)
         var run = ByteRun(capacity: 256)
         connect.encode(into: &run, version: version)
         client = question.clientIdentifier ?? ""

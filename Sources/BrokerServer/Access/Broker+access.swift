@@ -1,24 +1,12 @@
 package import BrokerAccess
 package import BrokerConfiguration
 import BrokerCore
-import NIOCore
 
 /// Access as the configuration asks for it: read before anything listens, replaced as a whole while the broker runs.
 extension Broker {
     /// Reads every file that decides about access, and changes nothing.
     package static func loadAccess(_ configuration: BrokerConfiguration) throws(AccessFileError) -> AccessSnapshot {
         try AccessSnapshot.load(configuration.listeners.map { ListenerAccess($0) })
-    }
-
-    /// The files once more: all of them are good and hold from now on, for those who are here too, or nothing changes.
-    /// The listeners stay as they are. Who is no longer to be here is sent away.
-    package func replaceAccess(_ configuration: BrokerConfiguration) throws(AccessFileError) {
-        let access = try Broker.loadAccess(configuration)
-        let settings = configuration.listeners.map { ListenerSettings($0, configuration) }
-        for remark in access.remarks { log.write(.warning, "Warning: \(remark)") }
-        for loop in loops {
-            loop.eventLoop.execute { loop.value.replaceAccess(access, settings) }
-        }
     }
 }
 

@@ -3,7 +3,7 @@ import BrokerCore
 import Foundation
 
 /// What `$CONTROL/broker/v1` answers with `enable_control_api true`: mosquitto 2.1's `listListeners` and `listPlugins`, in its
-/// envelope. The listeners are those of the start.
+/// envelope.
 struct BrokerControl: ControlAnswers {
     private let listeners: [ListenerConfiguration]
 

@@ -6,7 +6,6 @@ import NIOCore
 struct Admission: Sendable {
     let log: LogWriter
     let clock: ServerClock
-    let websocketRequestBytesMax: Int
 }
 
 /// A connection was accepted: limits first, then what it has to pass, then its handler. Runs on the connection's loop.
@@ -58,16 +57,18 @@ extension Broker {
             try setOptions(of: channel, ReceiveBuffers(loop: bound, isSecured: isSecured))
             let pipeline = channel.pipeline.syncOperations
             guard !listener.stages.isEmpty else {
-                let newcomer = Newcomer(address: channel.remoteAddress, identity: nil, acceptedAt: acceptedAt)
+                let newcomer = Newcomer(address: channel.remoteAddress, acceptedAt: acceptedAt)
                 return try pipeline.addHandler(
                     ConnectionHandler(loop: loop, listener: listener, newcomer: newcomer, ticket: ticket))
             }
             try pipeline.addHandler(ReceiveBufferReturn(loop: loop))
-            if let version = listener.configuration.proxyProtocol {
+            // As they are now, for all its stages.
+            let rules = listener.rules
+            if let version = rules.configuration.proxyProtocol {
                 try pipeline.addHandler(
-                    ProxyHandler(version == .v1 ? .v1 : .v2, requiresTLS: listener.configuration.proxyRequiresTLS))
+                    ProxyHandler(version == .v1 ? .v1 : .v2, requiresTLS: rules.configuration.proxyRequiresTLS))
             }
-            let secured = try isSecured ? listener.tls?.makeStage() : nil
+            let secured = try isSecured ? rules.tls?.makeStage() : nil
             if let secured {
                 try pipeline.addHandler(secured.witness)
                 try pipeline.addHandler(secured.handler)
@@ -75,8 +76,8 @@ extension Broker {
             if listener.stages.contains(.webSocket) {
                 try pipeline.addHandler(
                     WebSocketHandler(
-                        headersBytesMax: admission.websocketRequestBytesMax,
-                        origins: listener.configuration.websocketsOrigins))
+                        headersBytesMax: rules.websocketsRequestBytesMax,
+                        origins: rules.configuration.websocketsOrigins))
             }
             try pipeline.addHandler(
                 Entrance(listener.stages, secured: secured, timeout: loop.connectTimeout) { address in
@@ -87,8 +88,8 @@ extension Broker {
                     ConnectionHandler(
                         loop: loop, listener: listener,
                         newcomer: Newcomer(
-                            address: arrival.address, identity: listener.userName(of: arrival.identity),
-                            acceptedAt: acceptedAt),
+                            address: arrival.address, identity: rules.configuration.userName(of: arrival.identity),
+                            evidence: arrival.evidence, judge: rules.tls, acceptedAt: acceptedAt),
                         ticket: ticket)
                 } failed: { address, fault in
                     write(fault.stage == "TLS" ? .error : .notice, "\(fault)", address, listener, loop, admission)
@@ -137,10 +138,10 @@ extension Broker {
     }
 }
 
-extension Listener {
+extension ListenerConfiguration {
     /// What of a certificate or pre-shared key becomes the user name.
     func userName(of identity: PeerIdentity?) -> String? {
-        switch configuration.certificateIdentity {
+        switch certificateIdentity {
         case .none: nil
         case .commonName: identity?.name
         case .subject: identity?.subject

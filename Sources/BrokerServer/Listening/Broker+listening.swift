@@ -4,32 +4,47 @@ import MQTTTransport
 import NIOCore
 import NIOPosix
 
-/// Opening the listeners' sockets. Before: `Broker.start`. After, for each connection: `Broker+admission`.
+/// Opening the listeners' sockets. Before: `Broker.start`, or a reload. After, for each connection: `Broker+admission`.
 extension Broker {
-    func open(_ listener: Listener) throws {
-        if let path = listener.unixPath { return try open(listener, path: path) }
-        let isWebSocket = listener.stages.contains(.webSocket)
-        if isWebSocket { log.write(.information, "Opening websockets listen socket on port \(listener.port).") }
+    /// Binds what a listener asks for. Who connects waits until `ListeningSocket.startAccepting`.
+    func open(_ listener: Listener) throws -> ListeningSocket {
+        let socket = ListeningSocket(for: listener)
+        do { try open(socket, listener.configuration) } catch {
+            socket.close()
+            throw error
+        }
+        return socket
+    }
+
+    private func open(_ socket: ListeningSocket, _ configuration: ListenerConfiguration) throws {
+        if let path = configuration.unixPath { return try open(socket, configuration, path: path) }
+        let port = configuration.port
+        let isWebSocket = configuration.applicationProtocol == .websockets
+        if isWebSocket { log.write(.information, "Opening websockets listen socket on port \(port).") }
         var opened = 0
-        for address in try listener.addresses() {
+        for address in try configuration.addresses() {
             let family = address.protocol == .inet6 ? "ipv6" : "ipv4"
-            if !isWebSocket { log.write(.information, "Opening \(family) listen socket on port \(listener.port).") }
+            if !isWebSocket { log.write(.information, "Opening \(family) listen socket on port \(port).") }
             do {
-                try bind(listener, address)
+                socket.add(try bind(socket, configuration, address))
                 opened += 1
             } catch let error as IOError where error.errnoCode == EAFNOSUPPORT || error.errnoCode == EADDRNOTAVAIL {
                 // A machine without IPv6 still serves IPv4.
-                log.write(.warning, "Warning: \(family) is not available here: \(listener.port) stays without it.")
+                log.write(.warning, "Warning: \(family) is not available here: \(port) stays without it.")
+            } catch let error as IOError where error.errnoCode == EACCES && port < 1024 {
+                throw ListenerError.needsRoot(port: port)
+            } catch let error as IOError where error.errnoCode == EADDRINUSE {
+                throw ListenerError.inUse(port: port)
             } catch let error as IOError {
-                throw ListenerError.cannotBind(port: listener.port, reason: String(cString: strerror(error.errnoCode)))
+                throw ListenerError.cannotBind(port: port, reason: String(cString: strerror(error.errnoCode)))
             }
         }
-        if opened == 0, listener.isRequired {
-            throw ListenerError.cannotBind(port: listener.port, reason: "no address could be bound")
+        if opened == 0, configuration.isRequired {
+            throw ListenerError.cannotBind(port: port, reason: "no address could be bound")
         }
     }
 
-    private func open(_ listener: Listener, path: String) throws {
+    private func open(_ socket: ListeningSocket, _ configuration: ListenerConfiguration, path: String) throws {
         log.write(.information, "Opening unix listen socket on path \(path).")
         do throws(UnixSocket.Obstacle) { try UnixSocket.clear(path) } catch {
             let reason =
@@ -42,8 +57,8 @@ extension Broker {
             throw ListenerError.cannotBindPath(path, reason: reason)
         }
         do {
-            for address in try listener.addresses() { try bind(listener, address) }
-            listener.ownSocketFile()
+            for address in try configuration.addresses() { socket.add(try bind(socket, configuration, address)) }
+            socket.ownFile(path)
             if let privileges { chown(path, privileges.user, privileges.group) }
             guard chmod(path, UnixSocket.mode) == 0 else { throw IOError(errnoCode: errno, reason: "chmod") }
         } catch let error as IOError {
@@ -51,25 +66,25 @@ extension Broker {
         }
     }
 
-    private func bind(_ listener: Listener, _ address: SocketAddress) throws {
+    private func bind(
+        _ socket: ListeningSocket, _ configuration: ListenerConfiguration, _ address: SocketAddress
+    ) throws -> any Channel {
         let log = log
         let loops = loops
         let clock = clock
-        let requestBytesMax = configuration.websocketsRequestBytesMax
         var bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
+            .serverChannelOption(.autoRead, value: false)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    if let device = listener.configuration.bindInterface {
-                        try Broker.bind(channel, to: device, port: listener.port)
+                    if let device = configuration.bindInterface {
+                        try Broker.bind(channel, to: device, port: configuration.port)
                     }
-                    try channel.pipeline.syncOperations.addHandler(AcceptPause(log: log, port: listener.port))
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause(log: log, port: configuration.port))
                 }
             }
             .childChannelInitializer { channel in
-                Broker.admit(
-                    channel, listener, loops,
-                    Admission(log: log, clock: clock, websocketRequestBytesMax: requestBytesMax))
+                Broker.admit(channel, socket.listener, loops, Admission(log: log, clock: clock))
             }
         if address.protocol != .unix {
             bootstrap = bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -78,7 +93,7 @@ extension Broker {
             bootstrap = bootstrap.serverChannelOption(
                 ChannelOptions.Types.SocketOption(level: .ipv6, name: .init(rawValue: IPV6_V6ONLY)), value: 1)
         }
-        _ = try bootstrap.bind(to: address).wait()
+        return try bootstrap.bind(to: address).wait()
     }
 
     /// SO_BINDTODEVICE: a name of at most 15 bytes and zeros behind it.
@@ -101,8 +116,8 @@ extension Broker {
     }
 
     /// What an operator should know about the listeners before anybody comes.
-    func warnAboutTransport() {
-        for listener in listeners where listener.configuration.tls != nil {
+    func warnAboutTransport(of listeners: [Listener]) {
+        for listener in listeners where listener.stages.contains(.tls) {
             let configuration = listener.configuration
             if configuration.security.allowsAnonymous, configuration.tls?.requiresCertificate != true,
                 configuration.tls?.pskHint == nil
@@ -117,11 +132,6 @@ extension Broker {
                     .warning,
                     "Warning: \(configuration.places.diagnostic(.warning, key: remark.key, "\(remark)"))")
             }
-        }
-        if let path = secrets.tlsKeyLog {
-            log.write(
-                .warning,
-                "Warning: the secrets of every TLS connection are written to \(path): whoever reads it reads along.")
         }
     }
 }

@@ -39,12 +39,18 @@ extension Broker {
     }
 
     /// One for each listener, `nil` where there is no TLS. All or nothing.
+    /// - Parameter known: a snapshot that is good still, where there is one: its files are not read again.
     static func makeSnapshots(
-        _ configuration: BrokerConfiguration, _ secrets: StartSecrets, _ keyLog: KeyLog?
+        _ configuration: BrokerConfiguration, _ secrets: StartSecrets, _ keyLog: KeyLog?,
+        known: (ListenerConfiguration) -> TLSSnapshot? = { _ in nil }
     ) throws(TransportProblems) -> [TLSSnapshot?] {
         var snapshots: [TLSSnapshot?] = []
         var problems: [Diagnostic] = []
         for listener in configuration.listeners {
+            if let snapshot = known(listener) {
+                snapshots.append(snapshot)
+                continue
+            }
             do throws(SettingFault) { snapshots.append(try makeSnapshot(listener, secrets, keyLog)) } catch {
                 problems.append(listener.places.diagnostic(.error, key: error.key, "\(error)"))
             }
@@ -77,23 +83,5 @@ extension Broker {
         settings.pskHint = tls.pskHint
         settings.pskFile = listener.security.pskFile
         return try TLSSnapshot(settings, passphrase: passphrase, keyLog: keyLog)
-    }
-
-    /// Reads every listener's certificate, key, trust and pre-shared keys again: all of them are good and count from the next
-    /// handshake on, or nothing changes. Connections that are there stay. Not on an event loop: it reads files.
-    package func reloadTLS() {
-        let count = listeners.count { $0.stages.contains(.tls) }
-        guard count > 0 else { return }
-        do throws(TransportProblems) {
-            let snapshots = try Broker.makeSnapshots(configuration, secrets, keyLog)
-            for (listener, snapshot) in zip(listeners, snapshots) { listener.tls = snapshot }
-            log.write(
-                .information,
-                "Certificates, keys and trust of \(count) TLS listeners read again: they count from the next handshake on."
-            )
-        } catch {
-            for problem in error.problems { log.write(.error, "Error: \(problem)") }
-            log.write(.error, "The certificates, keys and trust from before stay, on all listeners.")
-        }
     }
 }

@@ -6,25 +6,38 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// One `listener` of the configuration: where it accepts, and whom. It may be several sockets, one an address family.
+/// One `listener` of the configuration: whom it accepts, and what they have to pass. Its sockets: `ListeningSocket`.
 final class Listener: Sendable {
+    /// What a reload may change while its clients stay.
+    struct Rules: Sendable {
+        var configuration: ListenerConfiguration
+        /// Certificate, key, trust for the next handshake; whoever is connected keeps theirs.
+        var tls: TLSSnapshot?
+        var websocketsRequestBytesMax: Int
+    }
+
+    private struct Door: Sendable {
+        var connections = 0
+        var isOpen = true
+    }
+
+    /// By which shards and access know it.
     let index: Int
-    let configuration: ListenerConfiguration
     let strangers: Strangers
     let failures = FailurePace()
     /// What a connection has to pass before MQTT; empty on plain TCP, whose pipeline has one handler.
     let stages: Entrance.Stages
-    private let secured: NIOLockedValueBox<TLSSnapshot?>
-    private let connections = NIOLockedValueBox(0)
-    /// Whether the file of its Unix socket is ours to remove.
-    private let ownsSocketFile = NIOLockedValueBox(false)
+    private let currentRules: NIOLockedValueBox<Rules>
+    private let door = NIOLockedValueBox(Door())
 
     init(
         index: Int, _ configuration: ListenerConfiguration, _ limits: BrokerConfiguration, tls: TLSSnapshot? = nil
     ) {
         self.index = index
-        self.configuration = configuration
-        secured = NIOLockedValueBox(tls)
+        currentRules = NIOLockedValueBox(
+            Rules(
+                configuration: configuration, tls: tls,
+                websocketsRequestBytesMax: limits.websocketsRequestBytesMax))
         strangers = Strangers(
             allMax: limits.pendingConnectionsMax, perAddressMax: limits.pendingConnectionsPerAddressMax)
         var stages: Entrance.Stages = []
@@ -34,29 +47,59 @@ final class Listener: Sendable {
         self.stages = stages
     }
 
-    var port: Int { configuration.port }
-    var isRequired: Bool { configuration.isRequired }
+    var rules: Rules { currentRules.withLockedValue { $0 } }
+    var configuration: ListenerConfiguration { rules.configuration }
+    var tls: TLSSnapshot? { rules.tls }
 
-    var unixPath: String? {
-        guard case .unix(let path) = configuration.address else { return nil }
-        return path
+    /// Other rules from now on. What is spoken stays the same.
+    func follow(_ configuration: ListenerConfiguration, _ limits: BrokerConfiguration, tls: TLSSnapshot?) {
+        precondition((tls != nil) == stages.contains(.tls), "who comes by TLS goes on with TLS")
+        currentRules.withLockedValue {
+            $0 = Rules(
+                configuration: configuration, tls: tls,
+                websocketsRequestBytesMax: limits.websocketsRequestBytesMax)
+        }
+        strangers.limit(allMax: limits.pendingConnectionsMax, perAddressMax: limits.pendingConnectionsPerAddressMax)
     }
+
+    /// Another certificate, and the rest as it was.
+    func follow(tls: TLSSnapshot) { currentRules.withLockedValue { $0.tls = tls } }
+
+    var port: Int { configuration.port }
+    var unixPath: String? { configuration.unixPath }
 
     /// As log lines name it.
-    var name: String { unixPath ?? "port \(port)" }
-
-    /// Certificate, key, trust for the next handshake. A reload sets another; whoever is connected keeps theirs.
-    var tls: TLSSnapshot? {
-        get { secured.withLockedValue { $0 } }
-        set { secured.withLockedValue { $0 = newValue } }
+    var name: String {
+        let configuration = configuration
+        return configuration.unixPath ?? "port \(configuration.port)"
     }
 
-    func ownSocketFile() { ownsSocketFile.withLockedValue { $0 = true } }
+    // MARK: Who comes in
 
-    /// At the end: nobody should find a socket where nobody answers.
-    func removeSocketFile() {
-        guard let unixPath, ownsSocketFile.withLockedValue({ $0 }) else { return }
-        unlink(unixPath)
+    /// Counts one more connection; false where `max_connections` are there, or the listener has gone.
+    func enter() -> Bool {
+        let connectionsMax = currentRules.withLockedValue { $0.configuration.connectionsMax } ?? .max
+        return door.withLockedValue { door in
+            guard door.isOpen, door.connections < connectionsMax else { return false }
+            door.connections += 1
+            return true
+        }
+    }
+
+    func leave() { door.withLockedValue { $0.connections -= 1 } }
+
+    /// It has gone from the configuration, or speaks something else now under another number: nobody comes in any more.
+    func retire() { door.withLockedValue { $0.isOpen = false } }
+
+    var isRetired: Bool { door.withLockedValue { !$0.isOpen } }
+    /// Nobody is there, and nobody will come: its number is free.
+    var isForgotten: Bool { door.withLockedValue { !$0.isOpen && $0.connections == 0 } }
+}
+
+extension ListenerConfiguration {
+    var unixPath: String? {
+        guard case .unix(let path) = address else { return nil }
+        return path
     }
 
     /// The addresses to bind: what the host means, or every interface of both families.
@@ -64,7 +107,7 @@ final class Listener: Sendable {
     func addresses() throws -> [SocketAddress] {
         if let unixPath { return [try SocketAddress(unixDomainSocketPath: unixPath)] }
         let all = try addressesOfAllFamilies()
-        switch configuration.socketDomain {
+        switch socketDomain {
         case nil: return all
         case .ipv4: return all.filter { $0.protocol == .inet }
         case .ipv6: return all.filter { $0.protocol == .inet6 }
@@ -72,7 +115,7 @@ final class Listener: Sendable {
     }
 
     private func addressesOfAllFamilies() throws -> [SocketAddress] {
-        guard let host = configuration.host else {
+        guard let host else {
             return [
                 try SocketAddress(ipAddress: "0.0.0.0", port: port), try SocketAddress(ipAddress: "::", port: port),
             ]
@@ -94,34 +137,32 @@ final class Listener: Sendable {
         }
         return found
     }
-
-    /// Counts one more connection; false where `max_connections` are there.
-    func enter() -> Bool {
-        connections.withLockedValue { count in
-            guard count < configuration.connectionsMax ?? .max else { return false }
-            count += 1
-            return true
-        }
-    }
-
-    func leave() { connections.withLockedValue { $0 -= 1 } }
 }
 
 /// Why a listener cannot be opened.
 enum ListenerError: Error, CustomStringConvertible {
     case unknownHost(String, reason: String)
     case cannotBind(port: Int, reason: String)
+    /// The address is somebody's.
+    case inUse(port: Int)
     case cannotBindDevice(String, port: Int, reason: String)
     case cannotBindPath(String, reason: String)
+    /// A port below 1024, and root has been given up.
+    case needsRoot(port: Int)
 
     var description: String {
         switch self {
         case .unknownHost(let host, let reason):
             "listener address \(host) cannot be resolved: \(reason). Write an address of this machine."
-        case .cannotBind(let port, let reason):
-            "cannot listen on port \(port): \(reason). Is another broker running? (ss -ltnp shows who has the port.)"
+        case .cannotBind(let port, let reason): "cannot listen on port \(port): \(reason)."
+        case .inUse(let port):
+            "cannot listen on port \(port): \(String(cString: strerror(EADDRINUSE))). Is another broker running? "
+                + "(ss -ltnp shows who has the port.)"
         case .cannotBindDevice(let device, let port, let reason):
             "cannot bind port \(port) to the network device \(device) (bind_interface): \(reason). `ip link` lists devices."
+        case .needsRoot(let port):
+            "cannot listen on port \(port): only root may open ports below 1024, and the broker is not root any more. "
+                + "Start it anew, or grant it CAP_NET_BIND_SERVICE as the packaged unit for systemd does."
         case .cannotBindPath(let path, let reason): "cannot listen on \(path): \(reason)"
         }
     }

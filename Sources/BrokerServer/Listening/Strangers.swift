@@ -11,32 +11,41 @@ final class Strangers: Sendable {
     }
 
     private struct Counts {
+        var allMax: Int
+        var perAddressMax: Int
         var all = 0
         var byAddress: [Key: Int] = [:]
+
+        /// How many one address may have while there are `all`. Behind the middle it shrinks with the room that is left, so that
+        /// a flood from many addresses stops short of the end, and an address that has nobody here yet still comes in. Where
+        /// few addresses alone may fill the listener, the operator wanted no shares.
+        func share(_ all: Int) -> Int {
+            guard perAddressMax < allMax / 4, all > allMax / 2 else { return perAddressMax }
+            return max(1, perAddressMax * 2 * (allMax - all) / allMax)
+        }
     }
 
-    let allMax: Int
-    let perAddressMax: Int
-    private let counts = NIOLockedValueBox(Counts())
+    private let counts: NIOLockedValueBox<Counts>
 
     init(allMax: Int, perAddressMax: Int) {
-        self.allMax = allMax
-        self.perAddressMax = perAddressMax
+        counts = NIOLockedValueBox(Counts(allMax: allMax, perAddressMax: perAddressMax))
     }
 
-    /// How many one address may have while there are `all`. Behind the middle it shrinks with the room that is left, so that
-    /// a flood from many addresses stops short of the end, and an address that has nobody here yet still comes in. Where
-    /// few addresses alone may fill the listener, the operator wanted no shares.
-    private func share(_ all: Int) -> Int {
-        guard perAddressMax < allMax / 4, all > allMax / 2 else { return perAddressMax }
-        return max(1, perAddressMax * 2 * (allMax - all) / allMax)
+    /// Other limits from now on; whoever is there stays.
+    func limit(allMax: Int, perAddressMax: Int) {
+        counts.withLockedValue {
+            $0.allMax = allMax
+            $0.perAddressMax = perAddressMax
+        }
     }
 
     /// Counts one more from `address`; false where there are too many.
     func enter(_ address: SocketAddress?) -> Bool {
         let key = Strangers.key(address)
         return counts.withLockedValue { counts in
-            guard counts.all < allMax, counts.byAddress[key, default: 0] < share(counts.all) else { return false }
+            guard counts.all < counts.allMax, counts.byAddress[key, default: 0] < counts.share(counts.all) else {
+                return false
+            }
             counts.all += 1
             counts.byAddress[key, default: 0] += 1
             return true
@@ -46,7 +55,7 @@ final class Strangers: Sendable {
     /// Counts one more whose address is not known yet, or never will be; false where there are too many.
     func enterUnnamed() -> Bool {
         counts.withLockedValue { counts in
-            guard counts.all < allMax else { return false }
+            guard counts.all < counts.allMax else { return false }
             counts.all += 1
             return true
         }
@@ -56,7 +65,7 @@ final class Strangers: Sendable {
     func name(_ address: SocketAddress) -> Bool {
         let key = Strangers.key(address)
         return counts.withLockedValue { counts in
-            guard counts.byAddress[key, default: 0] < share(counts.all - 1) else { return false }
+            guard counts.byAddress[key, default: 0] < counts.share(counts.all - 1) else { return false }
             counts.byAddress[key, default: 0] += 1
             return true
         }

@@ -31,4 +31,17 @@ extension LogWriter {
         let name = MQTTString(topic)?.description ?? ""
         return "Client '\(subject.clientIdentifier)' (\(user)) may not \(verb) '\(name)': \(why)."
     }
+
+    static func text(_ reason: Dismissal) -> String {
+        switch reason {
+        case .anonymous:
+            "it gave no user name, and its listener lets nobody in without any more (allow_anonymous false)"
+        case .userGone: "its user is not in the password file any more"
+        case .password: "its user's password is another now"
+        case .clientIdentifierPrefix: "its identifier does not begin with clientid_prefixes"
+        case .version: "its listener does not take its protocol version any more (accept_protocol_versions)"
+        case .listener: "its listener has been removed or changed"
+        case .proof(let why): why
+        }
+    }
 }

@@ -114,6 +114,7 @@ extension LogWriter {
         case .takenOver: "Client \(client) disconnected, session taken over."
         case .shuttingDown: "Client \(client) disconnected, server shutting down."
         case .administrative: "Client \(client) disconnected by administrative action."
+        case .dismissed(let reason): "Client \(client) disconnected: \(text(reason))."
         case .fault(let error): "Client \(client) disconnected due to \(kind(of: error.reasonCode)): \(error)."
         case .refused(.notAuthorized): "Client \(client) disconnected, not authorised."
         case .refused(let code) where [.malformedPacket, .protocolError, .packetTooLarge].contains(code):

@@ -2,6 +2,7 @@ import BrokerConfiguration
 import Glibc
 import NIOConcurrencyHelpers
 import NIOCore
+import Synchronization
 
 /// Writes log lines in mosquitto's form to wherever the configuration says. Lines of all loops pass one lock; a line
 /// nobody wants costs one comparison.
@@ -9,48 +10,80 @@ final class LogWriter: Sendable {
     /// Lines longer than this are cut: a client's names may be 64 KiB each.
     static let lineBytesMax = 4096
 
-    let types: LogTypes
-    let connectionMessages: Bool
-    private let timestamp: LogTimestamp
-    private let format: LogFormat
-    private let destinations: [LogDestination]
-    private let path: String?
-    private let file: NIOLockedValueBox<Int32>
+    /// Everything a configuration says, and the file it names, open.
+    struct Setup: Sendable {
+        fileprivate let configuration: LogConfiguration
+        fileprivate let timestamp: LogTimestamp
+        fileprivate let path: String?
+        fileprivate var file: Int32
+
+        /// Opens the log file if there is one; throws where it cannot.
+        init(_ configuration: LogConfiguration) throws(LogFileError) {
+            self.configuration = configuration
+            timestamp = configuration.timestamp
+            var path: String?
+            for case .file(let named) in configuration.destinations { path = named }
+            self.path = path
+            file = -1
+            if let path { file = try LogWriter.open(path) }
+        }
+
+        /// Where it is not used after all.
+        func close() { if file >= 0 { Glibc.close(file) } }
+    }
+
+    private let setup: NIOLockedValueBox<Setup>
+    /// Of `Setup.configuration`, for who asks often: types in the low bits, `connection_messages` above.
+    private let interest: Synchronization.Atomic<UInt32>
     /// Lines for `log_dest topic`, taken by whoever publishes them.
     private let topicLines = NIOLockedValueBox<[(topic: String, text: String)]>([])
     private static let topicLinesMax = 1000
 
-    /// Opens the log file if there is one; throws where it cannot.
     init(_ configuration: LogConfiguration) throws {
-        types = configuration.types
-        connectionMessages = configuration.connectionMessages
-        timestamp = configuration.timestamp
-        format = configuration.format
-        destinations = configuration.destinations
-        var path: String?
-        for case .file(let named) in configuration.destinations { path = named }
-        self.path = path
-        file = NIOLockedValueBox(try path.map { try LogWriter.open($0) } ?? -1)
-        if destinations.contains(.syslog) {
-            let facility = configuration.syslogLocalFacility.map { Int32((16 + $0) << 3) } ?? LOG_DAEMON
-            openlog(LogWriter.syslogName, LOG_PID, facility)
+        let setup = try Setup(configuration)
+        self.setup = NIOLockedValueBox(setup)
+        interest = Synchronization.Atomic(LogWriter.packed(configuration))
+        LogWriter.openSyslog(configuration)
+    }
+
+    /// Lines go where `setup` says from now on.
+    func replace(_ fresh: Setup) {
+        let old = setup.withLockedValue { setup in
+            defer { setup = fresh }
+            return setup
         }
+        old.close()
+        interest.store(LogWriter.packed(fresh.configuration), ordering: .relaxed)
+        LogWriter.openSyslog(fresh.configuration)
+    }
+
+    var types: LogTypes { LogTypes(rawValue: UInt16(truncatingIfNeeded: interest.load(ordering: .relaxed))) }
+    var connectionMessages: Bool { interest.load(ordering: .relaxed) >= LogWriter.connectionBit }
+
+    private static let connectionBit: UInt32 = 1 << 16
+    private static func packed(_ configuration: LogConfiguration) -> UInt32 {
+        UInt32(configuration.types.rawValue) | (configuration.connectionMessages ? connectionBit : 0)
+    }
+
+    private static func openSyslog(_ configuration: LogConfiguration) {
+        guard configuration.destinations.contains(.syslog) else { return }
+        openlog(syslogName, LOG_PID, configuration.syslogLocalFacility.map { Int32((16 + $0) << 3) } ?? LOG_DAEMON)
     }
 
     private static nonisolated(unsafe) let syslogName = strdup("martlet")
 
     /// Opens the log file anew, for a tool that has moved the old one away. Where that fails lines go on into the old one.
     func reopen() throws {
-        guard let path else { return }
+        guard let path = setup.withLockedValue({ $0.path }) else { return }
         let fresh = try LogWriter.open(path)
-        let old = file.withLockedValue { descriptor in
-            defer { descriptor = fresh }
-            return descriptor
+        let old = setup.withLockedValue { setup in
+            defer { setup.file = fresh }
+            return setup.file
         }
         close(old)
     }
 
-    private static func open(_ path: String) throws -> Int32 {
+    private static func open(_ path: String) throws(LogFileError) -> Int32 {
         let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw LogFileError(path: path, reason: String(cString: strerror(errno))) }
         return descriptor
@@ -58,18 +91,20 @@ final class LogWriter: Sendable {
 
     /// Gives the log file to the user the broker becomes, who opens it anew one day.
     func give(to privileges: Privileges) {
-        file.withLockedValue { if $0 >= 0 { privileges.give($0) } }
+        setup.withLockedValue { if $0.file >= 0 { privileges.give($0.file) } }
     }
 
     func wants(_ type: LogType) -> Bool { types.contains(LogTypes(type)) }
 
     func write(_ type: LogType, _ text: @autoclosure () -> String) {
-        guard wants(type), !destinations.isEmpty else { return }
+        guard wants(type) else { return }
+        let (configuration, timestamp) = setup.withLockedValue { ($0.configuration, $0.timestamp) }
+        guard !configuration.destinations.isEmpty else { return }
         var seconds = timeval()
         gettimeofday(&seconds, nil)
         var text = text()
         var line: String
-        switch format {
+        switch configuration.format {
         case .text:
             line = timestamp.prefix(unixSeconds: Int(seconds.tv_sec)) + text
             if line.utf8.count > LogWriter.lineBytesMax { line = String(line.prefix(LogWriter.lineBytesMax)) + "…" }
@@ -79,11 +114,11 @@ final class LogWriter: Sendable {
             text = line
         }
         line += "\n"
-        for destination in destinations {
+        for destination in configuration.destinations {
             switch destination {
             case .standardError: LogWriter.put(line, STDERR_FILENO)
             case .standardOutput: LogWriter.put(line, STDOUT_FILENO)
-            case .file: file.withLockedValue { LogWriter.put(line, $0) }
+            case .file: setup.withLockedValue { if $0.file >= 0 { LogWriter.put(line, $0.file) } }
             case .syslog:
                 text.withCString { text in withVaList([text]) { vsyslog(LogWriter.priority(type), "%s", $0) } }
             case .topic:
@@ -95,8 +130,7 @@ final class LogWriter: Sendable {
 
     /// Lines that are to be published, and forgets them.
     func takeTopicLines() -> [(topic: String, text: String)] {
-        guard destinations.contains(.topic) else { return [] }
-        return topicLines.withLockedValue { lines in
+        topicLines.withLockedValue { lines in
             defer { lines = [] }
             return lines
         }

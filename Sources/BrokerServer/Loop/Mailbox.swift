@@ -10,7 +10,7 @@ enum Mail: Sendable {
     /// The store answers.
     case storage([StorageEvent])
     /// A login was checked.
-    case verdict(ConnectionID, AuthenticationVerdict)
+    case login(LoginAnswer)
 
     // To the loop of a session, from the loop of its socket.
     case open(RelayedConnection.Key, Listener, SocketAddress?, Newcomer?)

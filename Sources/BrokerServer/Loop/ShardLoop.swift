@@ -12,19 +12,21 @@ import NIOCore
 final class ShardLoop {
     let eventLoop: any EventLoop
     let allocator = ByteBufferAllocator()
-    private(set) var shard: Shard
-    private let clock: ServerClock
+    var shard: Shard
+    let clock: ServerClock
     private let log: LogWriter
     private var storage: LoopStorage
-    private var access: AccessSnapshot
+    var access: AccessSnapshot
+    /// Counts the snapshots: a login that was checked by an earlier one is checked again.
+    var accessNumber = 0
     private let doorkeeper: Doorkeeper
 
     private let mailboxes: [Mailbox]
     private let homeKey: UInt64
-    private let packetSizeMax: Int
-    let connectTimeout: TimeAmount
+    private var packetSizeMax: Int { shard.settings.packetSizeMax }
+    var connectTimeout: TimeAmount { .milliseconds(shard.settings.connectTimeout) }
 
-    private var handlers: [ConnectionEnd?] = []
+    private(set) var handlers: [ConnectionEnd?] = []
     /// Connections of other loops' sockets, whose sessions are here.
     private var relayed: [RelayedConnection.Key: RelayedConnection] = [:]
     /// Sockets of this loop whose sessions are elsewhere.
@@ -59,8 +61,6 @@ final class ShardLoop {
         self.eventLoop = eventLoop
         self.mailboxes = mailboxes
         self.homeKey = homeKey
-        packetSizeMax = shard.settings.packetSizeMax
-        connectTimeout = .milliseconds(shard.settings.connectTimeout)
         self.shard = shard
         self.clock = clock
         self.log = log
@@ -77,6 +77,7 @@ final class ShardLoop {
         if log.wants(.notice), log.connectionMessages {
             log.write(.notice, "New connection from \(LogWriter.text(end.remoteAddress)) on \(end.listener.name).")
         }
+        if let reason = end.objection { shard.dismiss(id, reason, at: clock.now()) }
         settle()
         return id
     }
@@ -192,19 +193,15 @@ final class ShardLoop {
 
     private func authenticate(_ request: AuthenticationRequest) {
         let source = Strangers.word(handler(request.connection)?.remoteAddress)
-        let known = doorkeeper.verdict(request, access, source: source, to: mailboxes[index])
-        if let known { shard.authenticated(request.connection, known, at: clock.now()) }
+        let known = doorkeeper.answer(
+            request, access, accessNumber: accessNumber, source: source, to: mailboxes[index])
+        if let known { hear(known) }
     }
 
-    /// What decides about access from now on.
-    func replaceAccess(_ access: AccessSnapshot, _ listeners: [ListenerSettings]) {
-        self.access = access
-        shard.replaceAccess(policy: access.policy, listeners: listeners, at: clock.now())
-        shard.dismiss(at: clock.now()) { listener, userName in
-            guard case .file(let file) = access.passwords[listener] else { return false }
-            return file.hashes[userName] == nil
-        }
-        settle()
+    private func hear(_ login: LoginAnswer) {
+        guard login.accessNumber == accessNumber else { return authenticate(login.request) }
+        shard.authenticated(
+            login.request.connection, login.verdict, credential: login.credential, at: clock.now())
     }
 
     private func askStorage() {
@@ -341,7 +338,7 @@ final class ShardLoop {
     private func read(_ mail: Mail) {
         switch mail {
         case .storage(let answers): hear(answers)
-        case .verdict(let id, let verdict): shard.authenticated(id, verdict, at: clock.now())
+        case .login(let answer): hear(answer)
         case .peer(let batch, let neighbour): shard.handle(batch, from: neighbour, at: clock.now())
         case .open(let key, let listener, let address, let newcomer):
             let end = RelayedConnection(

@@ -15,7 +15,7 @@ extension ChainVerifier {
                 reason = list.entry(forSerialNumber: certificate.serialNumber).flatMap { entry in
                     entry.reason == .removeFromCRL ? nil : .revoked(at: entry.revokedAt, reason: entry.reason)
                 }
-            case .failure(let missing): reason = depth == 0 ? missing.reason : nil
+            case .failure(let missing): reason = depth == 0 && options.needsValidLists ? missing.reason : nil
             }
             if let reason { return Refusal(reason: reason, subject: certificate.displayName, depth: depth) }
         }
@@ -37,6 +37,7 @@ extension ChainVerifier {
         for checked in lists.sorted(by: { $0.list.thisUpdate > $1.list.thisUpdate })
         where checked.isSigned(by: issuer.publicKey) {
             let list = checked.list
+            if !options.needsValidLists { return .success(list) }
             if now < list.thisUpdate {
                 missing = Missing(reason: .revocationListNotYetValid(issuer: name, from: list.thisUpdate))
                 continue

@@ -16,6 +16,9 @@ package struct ChainVerifier: Sendable {
         package var acceptsPartialChain = false
         /// A trusted certificate that is shown itself, byte for byte, is accepted. [TLS-4]
         package var pinsLeaf = false
+        /// False takes a CRL however old it is, and does without where there is none: for a second look at somebody who was
+        /// let in before, when only a certificate taken back counts.
+        package var needsValidLists = true
 
         package init(
             purpose: Purpose, hostName: HostName? = nil, checksDates: Bool = true, acceptsPartialChain: Bool = false,

@@ -1,5 +1,5 @@
 /// When retained messages are sent at a subscription, §3.8.3.1.
-package enum RetainHandling: UInt8, Sendable, Hashable, CaseIterable {
+public enum RetainHandling: UInt8, Sendable, Hashable, CaseIterable {
     case sendAlways = 0
     /// Only if the session did not hold this subscription before.
     case sendIfNew = 1

@@ -10,6 +10,7 @@ final class PeerProof: Sendable {
 
     private struct State {
         var identity: PeerIdentity?
+        var evidence: PeerEvidence?
         var refusal: String?
     }
 
@@ -21,13 +22,15 @@ final class PeerProof: Sendable {
     /// Why the certificate was refused, if it was.
     var refusal: String? { state.withLockedValue { $0.refusal } }
 
-    var preSharedIdentity: String? {
-        get { nil }
-        set {
-            guard let newValue else { return }
-            state.withLockedValue { $0.identity = .preSharedKey(newValue) }
+    func comesWith(identity: String, key: [UInt8]) {
+        state.withLockedValue {
+            $0.identity = .preSharedKey(identity)
+            $0.evidence = .preSharedKey(identity: identity, key: key)
         }
     }
+
+    /// What it proved itself with; `nil` where nobody asked.
+    var evidence: PeerEvidence? { state.withLockedValue { $0.evidence } }
 
     /// The verdict over the chain that was shown, the peer's own certificate first.
     func judge(_ chain: [NIOSSLCertificate]) -> Bool {
@@ -44,6 +47,7 @@ final class PeerProof: Sendable {
             let subject = trusted.leaf.subject
             state.withLockedValue {
                 $0.identity = .certificate(commonName: subject.commonName, subject: subject.rfc2253)
+                $0.evidence = .chain(chain)
             }
             return true
         case .failure(let refusal):

@@ -1,6 +1,6 @@
 /// The identities and keys of a `psk_file`: lines `identity:hexadecimal key`, `#` at the start for comments.
 /// MOSQUITTO_COMPAT §5.3
-package struct PreSharedKeys: Sendable {
+package struct PreSharedKeys: Sendable, Equatable {
     /// Bytes of a key: what BoringSSL takes (`PSK_MAX_PSK_LEN`).
     package static let keyBytesMax = 256
     /// Bytes of an identity (`PSK_MAX_IDENTITY_LEN`).

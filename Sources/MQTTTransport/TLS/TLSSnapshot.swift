@@ -10,11 +10,26 @@ package final class TLSSnapshot: Sendable {
     /// What does not stop it, and the operator should know: key and remark.
     package let remarks: [SettingFault]
 
+    /// What of it runs out, and when.
+    package let documents: [DatedDocument]
+    /// Stands for all that decides who comes in: where it is the same, nobody has to be judged again.
+    package let trust: Trust
+
     let verifier: ChainVerifier?
+    /// The verifier for those who are here already.
+    let secondLook: ChainVerifier?
+    let preSharedKeys: PreSharedKeys?
     private let context: Context
     /// Chains of clients that may resume: a resumed handshake brings no certificates, and must be judged like any other.
     private let resumable = NIOLockedValueBox<[[UInt8]: [[UInt8]]]>([:])
     private static let resumableMax = 4096
+
+    package struct Trust: Sendable, Equatable {
+        var requiresCertificate = false
+        var anchors: [ParsedCertificate] = []
+        var lists: [[UInt8]]?
+        var keys: PreSharedKeys?
+    }
 
     private enum Context: Sendable {
         case shared(NIOSSLContext)
@@ -28,6 +43,7 @@ package final class TLSSnapshot: Sendable {
     /// Reads the files; throws with the key that is to blame.
     package init(_ settings: TLSSettings, passphrase: [UInt8]? = nil, keyLog: KeyLog? = nil) throws(SettingFault) {
         var remarks: [SettingFault] = []
+        var documents: [DatedDocument] = []
         var tls = TLSConfiguration.makePreSharedKeyConfiguration()
         tls.minimumTLSVersion = settings.requiresTLS13 ? .tlsv13 : .tlsv12
         tls.maximumTLSVersion = settings.pskHint == nil ? .tlsv13 : .tlsv12
@@ -38,10 +54,18 @@ package final class TLSSnapshot: Sendable {
         tls.cipherSuites = try Self.ciphers(settings, &remarks)
         if let certificateFile = settings.certificateFile, let keyFile = settings.keyFile {
             let chain = try Self.chain(certificateFile)
-            tls.certificateChain = chain.map { .certificate($0) }
+            documents += DatedDocument.certificates(chain.parsed, .certificate, certificateFile)
+            tls.certificateChain = chain.certificates.map { .certificate($0) }
             tls.privateKey = .privateKey(try Self.privateKey(keyFile, passphrase))
         }
-        verifier = try Self.verifier(settings)
+        var (trust, lists) = try Self.trust(settings, &documents)
+        verifier = Self.verifier(settings, trust.anchors, lists)
+        secondLook = verifier.map { verifier in
+            var second = verifier
+            second.options.checksDates = false
+            second.options.needsValidLists = false
+            return second
+        }
         tls.certificateVerification = verifier == nil ? .none : .noHostnameVerification
         if let keyLog { tls.keyLogCallback = { keyLog.write($0) } }
         self.remarks = remarks
@@ -56,10 +80,14 @@ package final class TLSSnapshot: Sendable {
                     key: "psk_hint", value: hint, reason: "there is no psk_file with identities and keys")
             }
             context = .perConnection(tls, keys)
+            trust.keys = keys
             _ = try Self.makeContext(tls, settings)
         } else {
             context = .shared(try Self.makeContext(tls, settings))
         }
+        preSharedKeys = trust.keys
+        self.documents = documents
+        self.trust = trust
     }
 
     // MARK: Connections
@@ -73,7 +101,7 @@ package final class TLSSnapshot: Sendable {
         case .perConnection(var tls, let keys):
             tls.pskServerProvider = { offered in
                 guard let key = keys[offered.clientIdentity] else { throw PeerProof.UnknownIdentity() }
-                proof.preSharedIdentity = offered.clientIdentity
+                proof.comesWith(identity: offered.clientIdentity, key: key)
                 return PSKServerIdentityResponse(key: NIOSSLSecureBytes(key))
             }
             context = try NIOSSLContext(configuration: tls)
@@ -156,11 +184,15 @@ package final class TLSSnapshot: Sendable {
         "PSK-AES256-CBC-SHA",
     ].joined(separator: ":")
 
-    private static func chain(_ path: String) throws(SettingFault) -> [NIOSSLCertificate] {
+    private static func chain(
+        _ path: String
+    ) throws(SettingFault) -> (certificates: [NIOSSLCertificate], parsed: [ParsedCertificate]) {
         let bytes = try SmallFile.read(path, key: "certfile")
         var chain: [NIOSSLCertificate] = []
+        var parsed: [ParsedCertificate] = []
         do {
-            for certificate in try PEMBundle.certificates(in: bytes, file: path) {
+            parsed = try PEMBundle.certificates(in: bytes, file: path)
+            for certificate in parsed {
                 chain.append(try NIOSSLCertificate(bytes: certificate.der, format: .der))
             }
         } catch {
@@ -169,7 +201,7 @@ package final class TLSSnapshot: Sendable {
         guard !chain.isEmpty else {
             throw SettingFault(key: "certfile", value: path, reason: "there is no PEM certificate in it")
         }
-        return chain
+        return (chain, parsed)
     }
 
     private static func privateKey(_ path: String, _ passphrase: [UInt8]?) throws(SettingFault) -> NIOSSLPrivateKey {
@@ -191,27 +223,45 @@ package final class TLSSnapshot: Sendable {
         }
     }
 
-    private static func verifier(_ settings: TLSSettings) throws(SettingFault) -> ChainVerifier? {
+    /// Reads whom to trust, and who was taken back, whether or not anybody is asked for a certificate.
+    private static func trust(
+        _ settings: TLSSettings, _ documents: inout [DatedDocument]
+    ) throws(SettingFault) -> (Trust, [CertificateRevocationList]?) {
         var anchors: [ParsedCertificate] = []
         if let file = settings.authorityFile {
             anchors += try certificates(try SmallFile.read(file, key: "cafile"), file, key: "cafile")
             guard !anchors.isEmpty else {
                 throw SettingFault(key: "cafile", value: file, reason: "there is no PEM certificate in it")
             }
+            documents += DatedDocument.certificates(anchors, .authority, file)
         }
         if let folder = settings.authorityFolder {
             for name in try SmallFile.names(in: folder, key: "capath") where isCertificateName(name) {
                 let path = folder + "/" + name
-                anchors += try certificates(try SmallFile.read(path, key: "capath"), path, key: "capath")
+                let found = try certificates(try SmallFile.read(path, key: "capath"), path, key: "capath")
+                documents += DatedDocument.certificates(found, .authority, path)
+                anchors += found
             }
         }
+        var trust = Trust(requiresCertificate: settings.requiresCertificate, anchors: anchors)
         var lists: [CertificateRevocationList]?
         if let file = settings.revocationListFile {
             let bytes = try SmallFile.read(file, key: "crlfile")
-            do { lists = try PEMBundle.revocationLists(in: bytes, file: file) } catch {
+            do {
+                let found = try PEMBundle.revocationLists(in: bytes, file: file)
+                documents += DatedDocument.lists(found, file)
+                trust.lists = found.map(\.der)
+                lists = found
+            } catch {
                 throw SettingFault(key: "crlfile", value: file, reason: "\(error)")
             }
         }
+        return (trust, lists)
+    }
+
+    private static func verifier(
+        _ settings: TLSSettings, _ anchors: [ParsedCertificate], _ lists: [CertificateRevocationList]?
+    ) -> ChainVerifier? {
         guard settings.requiresCertificate else { return nil }
         return ChainVerifier(
             anchors: anchors, revocationLists: lists,

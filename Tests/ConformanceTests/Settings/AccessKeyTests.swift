@@ -34,7 +34,10 @@ import Testing
         #expect(try retained(broker) == ["of/a", "of/b"])
         #expect(broker.stop())
         broker = try BrokerProcess.start(text, files: ["acl": acl])
-        #expect(try retained(broker) == (value == false ? ["of/a", "of/b"] : ["of/a"]))
+        let found = try retained(broker)
+        try withKnownDifference(.mosquitto, "2.0.11 does not check, though its manual says so", when: value == nil) {
+            #expect(found == (value == false ? ["of/a", "of/b"] : ["of/a"]))
+        }
     }
 
     @Test("[password_file] [acl_file] their plugins' lines mean the same", .enabled(if: isMartlet, "since 2.1"))

@@ -93,7 +93,9 @@ import Testing
         try inside.publish("a/x", "up", qos: 1)
         try outside.expectMessage("site/a/x", "up", qos: 1)
         try RawClient.connected(to: broker).publish("site/b/y", "down", qos: 1, id: 7)
-        try inside.expectMessage("b/y", "down", qos: 1)
+        try withKnownDifference(.mosquitto, "2.0.11 does not take the mount point off at QoS 1") {
+            try inside.expectMessage("b/y", "down", qos: 1)
+        }
     }
 
     @Test("[clientid_prefixes] other identifiers are not let in")

@@ -25,21 +25,14 @@ import Testing
             codes.append(try writer.expect(.puback).reasonCode ?? 0)
         }
         let back = try RawClient.connected(to: broker, id: "away", cleanStart: false)
-        try writer.publish("mark", "", qos: 0)
-        try back.subscribe("mark", 0, id: 9)
-        var numbers: [String] = []
-        try writer.publish("mark", "")
-        while true {
-            let packet = try back.receivePublish()
-            guard packet.topicText == "t" else { break }
-            numbers.append(packet.payloadText.filter(\.isNumber))
-        }
+        // Fewer than may be on their way: all are sent at once.
+        let numbers = try back.barrier().filter { $0.kind == .publish }.map { $0.payloadText.filter(\.isNumber) }
         return (numbers, codes)
     }
 
     @Test("[max_queued_bytes] what is too much for a client that is away is dropped, the newest first")
     func queuedBytes() throws {
-        let (numbers, _) = try waiting(try broker("max_queued_bytes 500\nmax_inflight_messages 1"), 10)
+        let (numbers, _) = try waiting(try broker("max_queued_bytes 500"), 10)
         #expect((1..<10).contains(numbers.count))
         #expect(numbers == (1...numbers.count).map(String.init))
     }
@@ -54,7 +47,8 @@ import Testing
             try writer.publish("t", String(repeating: "\(number)", count: 100), qos: 1, id: UInt16(number))
         }
         let first = try reader.barrier().filter { $0.kind == .publish }
-        #expect((1...3).contains(first.count))
+        // mosquitto's limit is a soft one: twice as many bytes may be on their way.
+        #expect((1...(BrokerUnderTest.isMosquitto ? 5 : 3)).contains(first.count))
         for packet in first { reader.send(Wire.puback(packet.packetID ?? 0)) }
         var rest = 0
         while first.count + rest < 6 {

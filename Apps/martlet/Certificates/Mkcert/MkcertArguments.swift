@@ -99,13 +99,14 @@ struct MkcertArguments {
         	    Print the CA certificate and key storage location.
 
         	-system
-        	    With -install and -uninstall: the machine's trust store (needs root).
+        	    With -install and -uninstall: the machine's trust store (by sudo), and
+        	    those of Firefox and Chromium where certutil is there.
 
         	$CAROOT (environment variable)
         	    Set the CA certificate and key storage location.
 
         	$TRUST_STORES (environment variable)
-        	    A comma-separated list of trust stores: only "system" is used here.
+        	    A comma-separated list of trust stores for -system: "system" and "nss".
 
         """
 }

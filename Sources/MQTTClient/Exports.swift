@@ -1,0 +1,11 @@
+// The standard's words that our users write: `import MQTTClient` is enough for them.
+
+@_exported public import struct MQTTDelivery.Backoff
+@_exported public import enum MQTTProtocol.PacketError
+@_exported public import enum MQTTProtocol.PacketType
+@_exported public import enum MQTTProtocol.ProtocolVersion
+@_exported public import enum MQTTProtocol.QoS
+@_exported public import struct MQTTProtocol.ReasonCode
+@_exported public import enum MQTTProtocol.RetainHandling
+@_exported public import struct MQTTTransport.Endpoint
+@_exported public import enum MQTTTransport.TrustRoots
