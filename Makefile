@@ -84,6 +84,12 @@ bench: setup-test ## The same load against Martlet and mosquitto (ARGS="--scenar
 	@scripts/build -c release --product martlet
 	scripts/bench $(ARGS)
 
+bench-tls: ## What TLS costs, beside mosquitto: messages, handshakes, memory (ARGS="--rounds 1")
+	@scripts/setup bench
+	@scripts/build -c release --product martlet
+	scripts/bench --help > /dev/null  # builds the load generator
+	Benchmarks/tls.py $(ARGS)
+
 format: ## Rewrite the Swift sources as .swift-format says
 	swift format format --in-place --parallel --recursive Package.swift Sources Apps Tests
 

@@ -128,32 +128,36 @@ let package = Package(
             path: "Benchmarks/Store", exclude: ["README.md"], swiftSettings: house),
         // What tests speak to a running broker with: bytes, and none of our own code.
         .target(name: "MQTTTestKit", path: "Tests/MQTTTestKit", swiftSettings: house),
+        // Chance from a seed, so that a test that fails, fails again.
+        .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: house),
         // Every packet as bytes and value, every fault, corpora, random packets.
         .testTarget(
-            name: "MQTTProtocolTests", dependencies: ["MQTTProtocol"], resources: [.copy("Resources")],
+            name: "MQTTProtocolTests", dependencies: ["MQTTProtocol", "SeededRandom"], resources: [.copy("Resources")],
             swiftSettings: house),
         // Every key and every rule of mosquitto.conf, and the guide that lists them.
         .testTarget(
-            name: "BrokerConfigurationTests", dependencies: ["BrokerConfiguration", "MQTTProtocol"],
+            name: "BrokerConfigurationTests", dependencies: ["BrokerConfiguration", "MQTTProtocol", "SeededRandom"],
             swiftSettings: house),
         // What is advised about a configuration.
         .testTarget(
             name: "ConfigurationLintTests", dependencies: ["ConfigurationLint", "BrokerConfiguration", "Certificates"],
             swiftSettings: house),
         // The standards' demands, one test each, over a real socket.
-        .testTarget(name: "ConformanceTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),
+        .testTarget(
+            name: "ConformanceTests", dependencies: ["MQTTTestKit", "SeededRandom", "martlet"], swiftSettings: house),
         // A shard without sockets, clocks or disks, for the tests that run one.
         .target(
             name: "ShardTestKit", dependencies: ["MQTTProtocol", "BrokerCore"], path: "Tests/ShardTestKit",
             swiftSettings: house),
         // Many clients with bad networks, driven from a seed.
         .testTarget(
-            name: "SimulationTests", dependencies: ["MQTTProtocol", "BrokerCore", "ShardTestKit"], swiftSettings: house),
+            name: "SimulationTests", dependencies: ["MQTTProtocol", "BrokerCore", "ShardTestKit", "SeededRandom"],
+            swiftSettings: house),
         // The broker's mind, part by part, against models of a few lines.
         .testTarget(
             name: "BrokerCoreTests",
             dependencies: [
-                "MQTTProtocol", "BrokerCore", "ShardTestKit",
+                "MQTTProtocol", "BrokerCore", "ShardTestKit", "SeededRandom",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: house),
@@ -161,31 +165,34 @@ let package = Package(
         .testTarget(
             name: "BrokerStoreTests",
             dependencies: [
-                "BrokerStore", "BrokerCore", "MQTTProtocol", "ShardTestKit", "MQTTTestKit", "martlet",
+                "BrokerStore", "BrokerCore", "MQTTProtocol", "ShardTestKit", "MQTTTestKit", "SeededRandom", "martlet",
                 "store-benchmark", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             resources: [.copy("Resources")], swiftSettings: house),
         // Chains, lists of revoked certificates and formats, each beside what OpenSSL says of it.
         .testTarget(
-            name: "CertificatesTests", dependencies: ["Certificates", "martlet"], swiftSettings: house),
+            name: "CertificatesTests", dependencies: ["Certificates", "SeededRandom", "martlet"], swiftSettings: house),
         // TLS settings, WebSocket frames and requests, PROXY headers: tables of bytes.
         .testTarget(
             name: "MQTTTransportTests",
-            dependencies: ["MQTTTransport", .product(name: "NIOCore", package: "swift-nio")], swiftSettings: house),
+            dependencies: ["MQTTTransport", "SeededRandom", .product(name: "NIOCore", package: "swift-nio")],
+            swiftSettings: house),
         // Password and ACL files, beside mosquitto; logins in a storm.
         .testTarget(
             name: "BrokerAccessTests",
             dependencies: [
-                "BrokerAccess", "BrokerCore", "MQTTProtocol", "MQTTTestKit", "martlet",
+                "BrokerAccess", "BrokerCore", "MQTTProtocol", "MQTTTestKit", "SeededRandom", "martlet",
             ],
             swiftSettings: house),
         // Windows, identifiers and aliases against models of a few lines.
-        .testTarget(name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol"], swiftSettings: house),
+        .testTarget(
+            name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol", "SeededRandom"],
+            swiftSettings: house),
         // The client: its session without sockets, from seeds; then against scripted peers and brokers.
         .testTarget(
             name: "MQTTClientTests",
             dependencies: [
-                "MQTTClient", "MQTTProtocol", "MQTTTestKit", "martlet",
+                "MQTTClient", "MQTTProtocol", "MQTTTestKit", "SeededRandom", "martlet",
             ],
             swiftSettings: house),
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.
@@ -197,7 +204,8 @@ let package = Package(
             ],
             swiftSettings: house),
         // What outlives the process: kill -9 and restarts, damaged files, full disks.
-        .testTarget(name: "DurabilityTests", dependencies: ["MQTTTestKit", "martlet"], swiftSettings: house),
+        .testTarget(
+            name: "DurabilityTests", dependencies: ["MQTTTestKit", "SeededRandom", "martlet"], swiftSettings: house),
         // The house rules, held against this checkout by a machine.
         .testTarget(name: "TidyTests", swiftSettings: house),
     ],

@@ -15,22 +15,11 @@ the last CONNACK. With --check the exit status is 1 unless everyone is in, nobod
 import argparse, base64, hashlib, json, multiprocessing, os, pathlib, resource, select, shlex, signal, socket
 import statistics, struct, subprocess, tempfile, time
 
+from wire import packet, text
+
 KEEP_ALIVE = 60
 STEADY = "steady"
 WAITING_MAX = 16_384  # LoginPool.waitingMax
-
-
-def text(data):
-    return struct.pack(">H", len(data)) + data
-
-
-def packet(first, body):
-    out, n = bytes([first]), len(body)
-    while True:
-        n, low = n >> 7, n & 127
-        out += bytes([low | (128 if n else 0)])
-        if not n:
-            return out + body
 
 
 def connect_packet(name, version):

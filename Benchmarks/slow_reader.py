@@ -9,20 +9,9 @@ what the same ones received in A, by medians, and what the broker says it droppe
 """
 import argparse, json, os, selectors, shlex, signal, socket, statistics, struct, subprocess, tempfile, time
 
+from wire import packet, text
+
 CONF = "listener {port} 127.0.0.1\nallow_anonymous true\nsys_interval 1\nlog_type none\nconnection_messages false\n"
-
-
-def text(b):
-    return struct.pack(">H", len(b)) + b
-
-
-def packet(first, body):
-    out, n = bytes([first]), len(body)
-    while True:
-        n, low = n >> 7, n & 127
-        out += bytes([low | (128 if n else 0)])
-        if not n:
-            return out + body
 
 
 def connect(port, name):

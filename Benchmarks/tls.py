@@ -9,7 +9,7 @@ of it. Broker on core 0; generator and stunnel on core 1. Handshakes: full ones 
 Python's ssl with the session of a first connection. Both are counted a second of the broker's own processor time, because
 the two sides share the machine's. Memory is what idle clients add to the resident set, each after its CONNACK.
 Certificates: RSA 2048 and P-256, made anew. Loopback only, bounded in time. Rounds take turns; medians are printed.
-Needs stunnel4 (apt-get install stunnel4) and, for messages, mqttload (`make bench` builds it).
+Needs stunnel4 and mqttload; `make bench-tls` sees to both.
 """
 import argparse, json, os, pathlib, re, resource, shlex, shutil, signal, socket, ssl, statistics, subprocess, tempfile, time
 

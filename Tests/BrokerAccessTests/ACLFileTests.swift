@@ -1,5 +1,6 @@
 import BrokerCore
 import MQTTProtocol
+import SeededRandom
 import Testing
 
 @testable import BrokerAccess
@@ -161,7 +162,7 @@ struct ACLFileTests {
 
     @Test("Any bytes end in a file or an error, and every question in an answer")
     func noise() {
-        var random = SplitMix(seed: 3)
+        var random = SeededGenerator(seed: 3)
         let pieces = [
             "topic", "pattern", "user", " ", " ", "\n", "\n", "read", "write", "deny", "%c", "%u", "%", "#", "+", "/",
             "a",
@@ -193,7 +194,7 @@ struct ACLFileTests {
 
     @Test("Filters match as in the standard, beside a model", arguments: 1...3 as ClosedRange<UInt64>)
     func matching(_ seed: UInt64) {
-        var random = SplitMix(seed: seed)
+        var random = SeededGenerator(seed: seed)
         let levels = ["a", "b", "", "$x", "aa"]
         for _ in 0..<20_000 {
             let topic = (0...random.below(4)).map { _ in random.pick(levels) }.joined(separator: "/")

@@ -1,5 +1,6 @@
 import Foundation
 import MQTTTestKit
+import SeededRandom
 import Testing
 
 @testable import BrokerAccess
@@ -159,7 +160,7 @@ struct ExplainCommandTests {
 
     @Test("it says what a running broker does, for random files and topics", arguments: 1...3 as ClosedRange<UInt64>)
     func same(_ seed: UInt64) throws {
-        var random = SplitMix(seed: seed)
+        var random = SeededGenerator(seed: seed)
         let filters = ["a", "b/#", "+/c", "%u/#", "x/%c", "#"]
         var lines: [String] = []
         for user in ["", "u1", "u2"] {

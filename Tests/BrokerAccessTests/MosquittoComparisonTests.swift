@@ -1,4 +1,5 @@
 import MQTTTestKit
+import SeededRandom
 import Testing
 
 /// The same random ACL files, clients and topics for Debian's mosquitto and for Martlet: every answer must be the same.
@@ -20,7 +21,7 @@ struct MosquittoComparisonTests {
     ]
 
     /// An ACL file in which `root` may do everything.
-    private static func file(_ random: inout SplitMix) -> String {
+    private static func file(_ random: inout SeededGenerator) -> String {
         var lines: [String] = []
         func rule(_ keyword: String) -> String {
             let access = random.pick(["", "read ", "write ", "readwrite ", "deny ", "read ", "write "])
@@ -63,7 +64,7 @@ struct MosquittoComparisonTests {
     @Test("BR-5 Random files give mosquitto's answers", arguments: 1...4 as ClosedRange<UInt64>)
     func same(_ seed: UInt64) throws {
         guard let mosquitto = BrokerProcess.mosquitto else { return }
-        var random = SplitMix(seed: seed)
+        var random = SeededGenerator(seed: seed)
         var decisions = 0
         var allowed = 0
         for _ in 0..<4 {

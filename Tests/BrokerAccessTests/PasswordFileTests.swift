@@ -1,5 +1,6 @@
 import Glibc
 import MQTTProtocol
+import SeededRandom
 import Testing
 
 @testable import BrokerAccess
@@ -35,7 +36,7 @@ struct PasswordFileTests {
 
     @Test("Any bytes end in a file or an error")
     func noise() {
-        var random = SplitMix(seed: 2)
+        var random = SeededGenerator(seed: 2)
         let pieces = [
             "alice", ":", "$7$", "$6$", "\n", "#", " ", "\0", "é", Self.hash, "\u{FF}", "$argon2id$v=19$m=64,",
         ]

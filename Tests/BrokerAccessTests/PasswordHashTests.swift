@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 
 @testable import BrokerAccess
@@ -71,7 +72,7 @@ struct PasswordHashTests {
 
     @Test("A hash with anything changed fits no more, and nothing stops the process", arguments: debian)
     func mutated(_ text: String) throws {
-        var random = SplitMix(seed: 1)
+        var random = SeededGenerator(seed: 1)
         let bytes = Array(text.utf8)
         for _ in 0..<2_000 {
             var changed = bytes
@@ -83,21 +84,4 @@ struct PasswordHashTests {
             #expect(!hash.verify(Array("p".utf8)), "\(hash.text)")
         }
     }
-}
-
-/// Chance from a seed. (Steele, Lea & Flood, 2014.)
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    mutating func below(_ n: Int) -> Int { Int(next() % UInt64(n)) }
-    mutating func pick<T>(_ all: [T]) -> T { all[below(all.count)] }
 }

@@ -1,23 +1,12 @@
 import BrokerConfiguration
+import SeededRandom
 import Testing
 
 @Suite("Any bytes end in a value or an error")
 struct RandomTextTests {
-    /// A small generator with a seed, so that a failure can be played again.
-    private struct Chance: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
-
     @Test("keys and values thrown together, with bytes changed", arguments: 1...40)
     func mutations(_ seed: UInt64) {
-        var chance = Chance(state: seed)
+        var chance = SeededGenerator(seed: seed)
         let values = KeyCase.all.flatMap { $0.valid + $0.invalid }
         let names = KeyCase.all.map(\.key)
         for _ in 0..<50 {
@@ -35,7 +24,7 @@ struct RandomTextTests {
 
     @Test("noise", arguments: 1...20)
     func noise(_ seed: UInt64) {
-        var chance = Chance(state: seed)
+        var chance = SeededGenerator(seed: seed)
         check(
             (0..<Int.random(in: 0...4096, using: &chance)).map { _ in UInt8.random(in: 0...255, using: &chance) }, seed)
     }

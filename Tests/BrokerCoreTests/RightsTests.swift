@@ -1,4 +1,5 @@
 import MQTTProtocol
+import SeededRandom
 import ShardTestKit
 import Synchronization
 import Testing

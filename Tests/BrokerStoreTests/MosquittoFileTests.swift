@@ -2,6 +2,7 @@ import BrokerCore
 import BrokerStore
 import Glibc
 import MQTTTestKit
+import SeededRandom
 import Testing
 
 /// Files that Debian's mosquitto wrote itself: clients in every state a session can be in, then a snapshot, then we read.
@@ -77,7 +78,7 @@ struct MosquittoFileTests {
         #expect(try MosquittoSnapshotReader(path: path).version == 6)
 
         let store = ModelStore()
-        var random = SplitMix(state: 7)
+        var random = SeededGenerator(seed: 7)
         let before = try #require(bytes(path))
         let summary = try StoreImport.mosquitto(from: path, now: now(), using: &random) { store.perform($0) }
         #expect(bytes(path) == before)

@@ -1,6 +1,7 @@
 import BrokerCore
 import BrokerStore
 import MQTTProtocol
+import SeededRandom
 import Testing
 
 /// What becomes of a snapshot in a store of ours: nothing that was acknowledged is lost, and every queue keeps its order.
@@ -15,7 +16,7 @@ struct MosquittoImportTests {
         let scratch = try Scratch()
         let path = try scratch.write(file.bytes)
         let store = ModelStore()
-        var random = SplitMix(state: 1)
+        var random = SeededGenerator(seed: 1)
         let summary = try StoreImport.mosquitto(from: path, now: now, using: &random) { store.perform($0) }
         return (store, summary)
     }
@@ -136,7 +137,7 @@ struct MosquittoImportTests {
     @Test("Random queues keep their order, positions grow, and a message is stored once where that can be")
     func randomOrder() throws {
         for seed: UInt64 in 1...60 {
-            var random = SplitMix(state: seed)
+            var random = SeededGenerator(seed: seed)
             var file = SnapshotWriter(version: 6)
             let count = UInt64.random(in: 1...40, using: &random)
             for id in (1...count).reversed() { file.message(id, "t", payload: text("\(id)"), qos: 1) }
@@ -224,7 +225,7 @@ struct MosquittoImportTests {
     func refusedByStore() throws {
         let scratch = try Scratch()
         let path = try scratch.write(MosquittoSnapshotTests.sample(version: 6))
-        var random = SplitMix(state: 1)
+        var random = SeededGenerator(seed: 1)
         #expect(throws: StoreImportError.refused(.full)) {
             try StoreImport.mosquitto(from: path, now: Self.now, using: &random) { request in
                 switch request {

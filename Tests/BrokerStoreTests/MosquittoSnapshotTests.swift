@@ -1,5 +1,6 @@
 import BrokerStore
 import Glibc
+import SeededRandom
 import Testing
 
 /// mosquitto's file, version by version, whole and damaged. Files written by a real mosquitto are read in
@@ -148,7 +149,7 @@ struct MosquittoSnapshotTests {
     @Test("20,000 damaged files: each is read or refused, and the refusal names a place inside the file")
     func damaged() throws {
         let scratch = try Scratch()
-        var random = SplitMix(state: 2_026)
+        var random = SeededGenerator(seed: 2_026)
         let wholes = Self.layouts.map { Self.sample(version: $0.0, alignment: $0.1) }
         var refused = 0
         for round in 0..<20_000 {
@@ -172,18 +173,5 @@ struct MosquittoSnapshotTests {
             }
         }
         #expect(refused > 5_000)
-    }
-}
-
-/// SplitMix64, so that a round that fails, fails again.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,6 +1,7 @@
 import BrokerCore
 import BrokerStore
 import MQTTProtocol
+import SeededRandom
 import Testing
 
 /// A store as lines of JSON: what goes out comes in again, exactly.
@@ -74,7 +75,7 @@ struct StoreLineTests {
         let scratch = try Scratch()
         let path = try scratch.write(Array(text.utf8), "store.jsonl")
         let store = ModelStore()
-        var random = SplitMix(state: 3)
+        var random = SeededGenerator(seed: 3)
         let summary = try StoreImport.lines(from: path, using: &random) { store.perform($0) }
         return (store, summary)
     }
@@ -155,7 +156,7 @@ struct StoreLineTests {
     func damaged() throws {
         let whole = Array(try filled().exported().utf8)
         let scratch = try Scratch()
-        var random = SplitMix(state: 77)
+        var random = SeededGenerator(seed: 77)
         var refused = 0
         for _ in 0..<10_000 {
             var bytes = whole

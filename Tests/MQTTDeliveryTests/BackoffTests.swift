@@ -1,4 +1,5 @@
 import MQTTDelivery
+import SeededRandom
 import Testing
 
 /// The vectors of the original algorithm (SEED_SYSTEMS §1.3, BO-1 … BO-6).

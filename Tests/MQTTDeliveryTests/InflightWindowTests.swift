@@ -1,5 +1,6 @@
 import MQTTDelivery
 import MQTTProtocol
+import SeededRandom
 import Testing
 
 /// The window beside a model of ten lines.
@@ -132,18 +133,4 @@ struct InflightWindowTests {
 /// `#expect` cannot look into a value that may not be copied.
 func equal<Value: Equatable>(_ found: Value, _ expected: Value, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(found == expected, sourceLocation: sourceLocation)
-}
-
-/// SplitMix64: small, and the same everywhere, so that a failing seed fails again.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 }

@@ -1,4 +1,5 @@
 import MQTTDelivery
+import SeededRandom
 import Testing
 
 @Suite("ReceivedIdentifiers")

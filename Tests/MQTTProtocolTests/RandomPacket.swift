@@ -1,4 +1,5 @@
 import MQTTProtocol
+import SeededRandom
 
 /// Random packets that are allowed in a version, from a seed.
 struct RandomPacket {

@@ -1,4 +1,5 @@
 import MQTTProtocol
+import SeededRandom
 import Testing
 
 @Suite("Random packets, from a seed")

@@ -1,5 +1,6 @@
 import MQTTTransport
 import NIOCore
+import SeededRandom
 import Testing
 
 @Suite("PROXY protocol")
@@ -103,7 +104,7 @@ struct ProxyHeaderTests {
 
     @Test("random bytes never crash and never take more than there is")
     func random() {
-        var random = SplitMix(seed: 42)
+        var random = SeededGenerator(seed: 42)
         for _ in 0..<20_000 {
             var bytes = Self.v2(family: 0x11, Self.v4 + [0x20, 0, 5, 1, 0, 0, 0, 0])
             for _ in 0..<Int.random(in: 1...4, using: &random) {
@@ -111,18 +112,5 @@ struct ProxyHeaderTests {
             }
             if let found = try? ProxyHeader.parse(bytes, .v2) { #expect(found.bytes <= bytes.count) }
         }
-    }
-}
-
-/// Chance from a seed.
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,5 +1,6 @@
 import MQTTTransport
 import NIOCore
+import SeededRandom
 import Testing
 
 @Suite("WebSocket: the request")
@@ -189,7 +190,7 @@ struct WebSocketReaderTests {
 
     @Test("random frames in random pieces come out as they went in, from a seed")
     func random() throws {
-        var random = SplitMix(seed: 7)
+        var random = SeededGenerator(seed: 7)
         for _ in 0..<300 {
             var expected: [UInt8] = []
             var bytes: [UInt8] = []

@@ -1,4 +1,5 @@
 import MQTTProtocol
+import SeededRandom
 import ShardTestKit
 
 /// A client as the standard wants it, with a bad network: bytes wait in `unsent`, are cut in the middle, are read

@@ -1,5 +1,6 @@
 import BrokerCore
 import MQTTProtocol
+import SeededRandom
 import ShardTestKit
 
 /// What clients do when they are online, and what the model is told of it.

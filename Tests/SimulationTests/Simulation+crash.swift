@@ -1,5 +1,6 @@
 import BrokerCore
 import MQTTProtocol
+import SeededRandom
 import ShardTestKit
 
 /// The broker is lost, all shards at once, with everything in memory. What storage had done survives; of the rest, of

@@ -1,5 +1,6 @@
 import BrokerCore
 import MQTTProtocol
+import SeededRandom
 import ShardTestKit
 
 /// The end: everything is mended, and everything that was promised must arrive.

@@ -1,5 +1,6 @@
 import BrokerCore
 import MQTTProtocol
+import SeededRandom
 import ShardTestKit
 
 /// Shards and clients driven from one seed. The same seed makes the same run, to the byte.

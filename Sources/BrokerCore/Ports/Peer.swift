@@ -17,7 +17,7 @@ package struct PeerBatch: Equatable, Sendable {
     package var returnConfirm: StorageToken?
 
     package init() {}
-    package var isEmpty: Bool { events.isEmpty && confirm == nil && relayConfirm == nil }
+    package var isEmpty: Bool { events.isEmpty && confirm == nil && relayConfirm == nil && returnConfirm == nil }
 }
 
 /// A message in a batch: its parts stand in the batch's bytes, one after another.

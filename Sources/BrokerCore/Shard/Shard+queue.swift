@@ -77,27 +77,35 @@ extension Shard {
         details.arriving -= 1
         details.arrivingBytes -= size
         // The queue was read back beyond it already.
-        guard outgoing.position > stored.readUpTo else { return outgoing.message.release() }
+        guard outgoing.position > stored.readUpTo else {
+            outgoing.message.release()
+            return sendRetainedOn(slot, details)
+        }
         if stored.hasBeyond || session.pointee.queue.count >= queueWindow {
             stored.beyond += 1
             stored.beyondBytes += size
             stored.newest = max(stored.newest, outgoing.position)
             details.storage = stored
             outgoing.message.release()
-            return trim(slot)
+            trim(slot)
+            return sendRetainedOn(slot, details)
         }
         details.storage?.readUpTo = outgoing.position
         details.storage?.newest = outgoing.position
         if goesAtOnce(outgoing, session, details) {
             let connection = session.pointee.connection
             sendQueued(outgoing, slot, session, connections.pointer(connection), connection)
-            if !details.retained.isEmpty { pump(slot) }
-            return
+            return sendRetainedOn(slot, details)
         }
         session.pointee.queue.append(outgoing)
         session.pointee.queuedBytes += size
         pump(slot)
         trim(slot)
+    }
+
+    /// One less is on its way into the log: retained messages that waited for that go on.
+    private mutating func sendRetainedOn(_ slot: UInt32, _ details: SessionDetails) {
+        if !details.retained.isEmpty { pump(slot) }
     }
 
     /// A message is not in the log. Its publisher hears of it; here it only no longer counts as on its way.

@@ -3,6 +3,7 @@ import Foundation
 import GRDB
 import Glibc
 import MQTTProtocol
+import SeededRandom
 import ShardTestKit
 import Testing
 

@@ -1,5 +1,6 @@
 import BrokerCore
 import MQTTProtocol
+import SeededRandom
 import ShardTestKit
 
 /// Requests as shards make them, from a seed: a few sessions that come and go, messages to many or none, acknowledgements

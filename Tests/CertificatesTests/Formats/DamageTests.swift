@@ -1,21 +1,10 @@
 import Certificates
+import SeededRandom
 import Testing
-
-/// SplitMix64: the same damage every time.
-private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
-}
 
 @Suite("Damaged documents: an error each, never a crash")
 struct DamageTests {
-    private static func damaged(_ bytes: [UInt8], using generator: inout Seeded) -> [UInt8] {
+    private static func damaged(_ bytes: [UInt8], using generator: inout SeededGenerator) -> [UInt8] {
         var bytes = bytes
         for _ in 0..<Int.random(in: 1...4, using: &generator) where !bytes.isEmpty {
             let index = Int.random(in: bytes.indices, using: &generator)
@@ -40,7 +29,7 @@ struct DamageTests {
             anchors: anchors, revocationLists: try lab.lists(["fresh"]),
             options: .init(purpose: .server, hostName: HostName("broker.example")))
         let whole = try lab.load(names).map(\.der)
-        var generator = Seeded(state: seed)
+        var generator = SeededGenerator(seed: seed)
         for round in 0..<1500 {
             let bytes = Self.damaged(whole[round % whole.count], using: &generator)
             let verdict = verifier.verify(chain: [bytes, whole[6]], at: lab.now)
@@ -60,7 +49,7 @@ struct DamageTests {
             subject: DistinguishedName([("CN", "x")]), key: key,
             extensions: [.subjectAlternativeNames([.dns("x.example")])]
         ).der
-        var generator = Seeded(state: seed)
+        var generator = SeededGenerator(seed: seed)
         for _ in 0..<800 {
             _ = try? CertificateRevocationList(der: Self.damaged(list, using: &generator))
             _ = (try? CertificateRequest(der: Self.damaged(request, using: &generator)))?.isSignedByItsKey
@@ -79,7 +68,7 @@ struct DamageTests {
     func pem(_ seed: UInt64) throws {
         let lab = try CertificateLab.shared.get()
         let whole = Array(try lab.load(["root", "inter"]).map(\.pem).joined(separator: "text between\n").utf8)
-        var generator = Seeded(state: seed)
+        var generator = SeededGenerator(seed: seed)
         for _ in 0..<1000 {
             let bytes = Self.damaged(whole, using: &generator)
             _ = try? PEMBundle.certificates(in: bytes, file: "x")

@@ -1,5 +1,6 @@
 import Foundation
 import MQTTTestKit
+import SeededRandom
 import Testing
 
 /// The packets of other projects' tests and fuzzers, and mutations of them from a seed.
@@ -30,7 +31,7 @@ enum Attack {
     }
 
     /// The same bytes with one to four things done to them.
-    static func mutated(_ bytes: [UInt8], _ chance: inout Chance) -> [UInt8] {
+    static func mutated(_ bytes: [UInt8], _ chance: inout SeededGenerator) -> [UInt8] {
         var result = bytes
         for _ in 0..<Int.random(in: 1...4, using: &chance) {
             let at = Int.random(in: 0...result.count, using: &chance)
@@ -44,20 +45,6 @@ enum Attack {
             }
         }
         return result
-    }
-}
-
-/// SplitMix64: a failing seed fails again.
-struct Chance: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }
 

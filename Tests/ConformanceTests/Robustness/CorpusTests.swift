@@ -1,5 +1,6 @@
 import Dispatch
 import MQTTTestKit
+import SeededRandom
 import Synchronization
 import Testing
 
@@ -63,7 +64,7 @@ struct CorpusAttackTests {
     }
 
     private func attack(_ broker: BrokerProcess, _ seed: UInt64) throws {
-        var chance = Chance(seed: seed)
+        var chance = SeededGenerator(seed: seed)
         var open: [RawClient] = []
         for (number, original) in try Attack.corpus().enumerated() {
             var inputs = [original]
@@ -79,7 +80,7 @@ struct CorpusAttackTests {
     }
 
     private func send(
-        _ input: [UInt8], by client: RawClient, _ manner: Manner, _ name: String, _ chance: inout Chance
+        _ input: [UInt8], by client: RawClient, _ manner: Manner, _ name: String, _ chance: inout SeededGenerator
     ) throws {
         switch manner {
         case .first: client.send(input)

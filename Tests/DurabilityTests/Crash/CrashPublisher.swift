@@ -1,4 +1,5 @@
 import MQTTTestKit
+import SeededRandom
 
 /// A publisher of the crash test: sends on several topics with many messages under way, keeps what has no answer, and
 /// sends it again on the next connection as the standard says (§4.4): PUBLISH with DUP, or PUBREL where PUBREC had come.
@@ -72,7 +73,7 @@ struct CrashPublisher {
     }
 
     /// Hears what came, and sends on where the window has room; true where anything happened.
-    mutating func step(sending: Bool, _ chance: inout Chance, _ findings: inout [String]) -> Bool {
+    mutating func step(sending: Bool, _ chance: inout SeededGenerator, _ findings: inout [String]) -> Bool {
         guard let client else { return false }
         let heard = hear(&findings)
         guard sending, open.count < window else { return heard }
@@ -86,7 +87,7 @@ struct CrashPublisher {
         return true
     }
 
-    private mutating func nextEntry(_ chance: inout Chance) -> Entry {
+    private mutating func nextEntry(_ chance: inout SeededGenerator) -> Entry {
         let stream = streams[Int.random(in: 0..<streams.count, using: &chance)]
         repeat {
             lastIdentifier = lastIdentifier == .max ? 1 : lastIdentifier + 1

@@ -2,6 +2,7 @@ import Dispatch
 import Foundation
 import Glibc
 import MQTTTestKit
+import SeededRandom
 
 /// The crash test itself: publishers and subscribers talk, the broker is killed at a moment that nobody chose, started
 /// again on the same store, and everybody goes on by the protocol; many times over. At the end all is drained and held
@@ -22,7 +23,7 @@ struct CrashRun {
     private static let topicsEach = 6
 
     let plan: Plan
-    private var chance: Chance
+    private var chance: SeededGenerator
     private let store: StoreFolder
     /// The broker that stays, where one does.
     private var lasting: BrokerProcess?
@@ -36,7 +37,7 @@ struct CrashRun {
 
     init(_ plan: Plan) throws {
         self.plan = plan
-        chance = Chance(seed: plan.seed)
+        chance = SeededGenerator(seed: plan.seed)
         store = try StoreFolder()
         let run = unique("r")
         publishers = (0..<Self.publisherCount).map {

@@ -1,4 +1,5 @@
 import MQTTTestKit
+import SeededRandom
 
 /// A subscriber of the crash test, with a session that lasts: does its half of every handshake, and remembers across
 /// connections which QoS 2 identifiers it has not been told to release (§4.3.3). It may be slow, or come and go.
@@ -54,7 +55,7 @@ struct CrashSubscriber {
 
     /// Does some of what is to be done and gives what the application got to `hear`; true where anything happened.
     mutating func step(
-        _ broker: BrokerProcess, draining: Bool, _ chance: inout Chance, _ findings: inout [String],
+        _ broker: BrokerProcess, draining: Bool, _ chance: inout SeededGenerator, _ findings: inout [String],
         hear: (ReceivedPacket) -> String?
     ) -> Bool {
         guard let client else {
@@ -77,7 +78,7 @@ struct CrashSubscriber {
         return !now.isEmpty
     }
 
-    private func comesBack(_ chance: inout Chance) -> Bool {
+    private func comesBack(_ chance: inout SeededGenerator) -> Bool {
         switch habit {
         case .steady, .slow: true
         case .comingAndGoing: chance.once(in: 200)
@@ -85,7 +86,7 @@ struct CrashSubscriber {
         }
     }
 
-    private func goesAway(_ chance: inout Chance) -> Bool {
+    private func goesAway(_ chance: inout SeededGenerator) -> Bool {
         switch habit {
         case .steady, .slow: false
         case .comingAndGoing: chance.once(in: 300)

@@ -2,6 +2,7 @@ import Foundation
 import MQTTClient
 import MQTTProtocol
 import MQTTTestKit
+import SeededRandom
 import Testing
 
 /// What a client does besides messages: authentication, questions, waiting for a broker, keeping messages, leaving.

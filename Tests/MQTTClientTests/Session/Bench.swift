@@ -135,18 +135,6 @@ extension Packet {
     var connect: Connect? { if case .connect(let connect) = self { connect } else { nil } }
 }
 
-/// A small generator whose runs can be repeated.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state &* 0x2545_F491_4F6C_DD1D
-    }
-}
-
 extension Bench {
     mutating func disconnect(
         _ code: ReasonCode = .normalDisconnection, expiry: UInt32? = nil, reason: String? = nil

@@ -1,5 +1,6 @@
 import MQTTClient
 import MQTTProtocol
+import SeededRandom
 import Testing
 
 /// A session against the model broker over a network that is cut after any packet, from a seed: QoS 2 exactly once, QoS 1 at
