@@ -76,6 +76,11 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: house),
+        // What the command line does as a client: pub, sub, rr, bench, doctor, wiretap.
+        .target(
+            name: "MQTTTools",
+            dependencies: [],
+            swiftSettings: house),
         // What survives a crash on one machine.
         .target(
             name: "BrokerStore",
@@ -188,6 +193,8 @@ let package = Package(
         .testTarget(
             name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol", "SeededRandom"],
             swiftSettings: house),
+        // The tools' arguments, formats and conversations, beside mosquitto's.
+        .testTarget(name: "MQTTToolsTests", dependencies: ["MQTTTools"], swiftSettings: house),
         // The client: its session without sockets, from seeds; then against scripted peers and brokers.
         .testTarget(
             name: "MQTTClientTests",

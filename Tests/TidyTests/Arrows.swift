@@ -19,6 +19,9 @@ enum Arrows {
         Row(
             target: "MQTTClient", ours: ["MQTTProtocol", "MQTTDelivery", "MQTTTransport"],
             theirs: ["NIOCore", "NIOPosix"]),
+        Row(
+            target: "MQTTTools", ours: ["MQTTProtocol", "MQTTDelivery", "MQTTTransport", "MQTTClient", "Certificates"],
+            theirs: nio),
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
         Row(
             target: "BrokerAccess", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["DequeModule"] + crypto),

@@ -1,0 +1,16 @@
+import Testing
+
+@testable import MQTTTools
+
+@Suite("Text as a JSON string")
+struct JSONTextTests {
+    @Test(
+        "escapes what JSON demands and leaves the rest",
+        arguments: [
+            ("", #""""#), ("plain", #""plain""#), (#"a"b\c"#, #""a\"b\\c""#), ("\u{8}\t\n\u{C}\r", #""\b\t\n\f\r""#),
+            ("\u{0}\u{1F}\u{7F}", #""\u0000\u001f\u007f""#), ("Grüße 🐦/", #""Grüße 🐦/""#),
+        ])
+    func quotes(_ text: String, _ json: String) {
+        #expect(JSONText.quoted(text) == json)
+    }
+}
