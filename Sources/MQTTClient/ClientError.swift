@@ -1,4 +1,5 @@
 public import MQTTProtocol
+public import MQTTTransport
 
 /// Everything that can go wrong between a program and its broker, in words a person can act on.
 ///
@@ -7,8 +8,9 @@ public import MQTTProtocol
 public enum ClientError: Error, Hashable, Sendable {
     // MARK: Ends a connection, or prevents one
 
-    /// The transport could not be opened: no such host, refused, TLS failed. In the words of the transport.
-    case connectFailed(String)
+    /// The transport could not be opened, or the server showed by its first bytes that it will not have us: no such host,
+    /// refused, TLS failed. What, why, and what to do.
+    case connectFailed(ConnectFailure)
     /// CONNACK did not come in time; `ClientConfiguration.connectTimeout`.
     case connectTimedOut
     /// CONNACK with a failure, §3.2.2.2.
@@ -85,7 +87,8 @@ extension ClientError {
     /// A server that says who we are is wrong, that it moved, or that another took our place, is not asked again.
     public var isTransient: Bool {
         switch self {
-        case .connectFailed, .connectTimedOut, .connectionLost, .keepAliveTimedOut, .notConnected: true
+        case .connectFailed(let failure): failure.stage != .settings
+        case .connectTimedOut, .connectionLost, .keepAliveTimedOut, .notConnected: true
         case .connectionRefused(let code, _, _), .disconnectedByServer(let code, _, _):
             switch code {
             case .success, .unspecifiedError, .implementationSpecificError, .serverUnavailable, .serverBusy,

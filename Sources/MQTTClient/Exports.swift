@@ -7,5 +7,12 @@
 @_exported public import enum MQTTProtocol.QoS
 @_exported public import struct MQTTProtocol.ReasonCode
 @_exported public import enum MQTTProtocol.RetainHandling
+@_exported public import struct MQTTTransport.ClientIdentity
+@_exported public import struct MQTTTransport.ClientTLS
+@_exported public import struct MQTTTransport.ConnectFailure
 @_exported public import struct MQTTTransport.Endpoint
-@_exported public import enum MQTTTransport.TrustRoots
+@_exported public import struct MQTTTransport.HTTPHeader
+@_exported public import protocol MQTTTransport.KeySigner
+@_exported public import struct MQTTTransport.SOCKS5Proxy
+@_exported public import enum MQTTTransport.SignatureScheme
+@_exported public import struct MQTTTransport.TrustRoots

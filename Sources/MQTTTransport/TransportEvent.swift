@@ -4,11 +4,13 @@ package enum TransportEvent: Sendable {
     case proxied(ProxyHeader)
     /// A WebSocket is open; MQTT's bytes follow.
     case webSocketOpened
+    /// A client's SOCKS proxy has connected it to where it wants to go.
+    case proxyOpened
 }
 
 /// A stage before MQTT failed: the connection is about to close.
 package struct TransportFault: Error, CustomStringConvertible {
-    /// `TLS`, `WebSocket` or `PROXY`.
+    /// `TLS`, `WebSocket`, `PROXY`; a client's also `SOCKS5`.
     package let stage: String
     package let reason: String
 

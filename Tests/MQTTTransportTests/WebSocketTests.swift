@@ -122,7 +122,7 @@ struct WebSocketReaderTests {
     private static func read(_ bytes: [UInt8], piece: Int = .max) throws -> (
         data: [UInt8], controls: [WebSocketReader.Control]
     ) {
-        var reader = WebSocketReader()
+        var reader = WebSocketReader(isMasked: true)
         var output = ByteBuffer()
         var controls: [WebSocketReader.Control] = []
         var at = 0

@@ -1,5 +1,6 @@
 import MQTTDelivery
 import MQTTProtocol
+import MQTTTransport
 import NIOCore
 
 /// The client on its event loop: the session, the codec, and what the session's actions are done with. It outlives
@@ -27,6 +28,8 @@ final class ClientCore {
     private var timer: Scheduled<Void>?
     /// Of the present connection: succeeds when its channel is closed.
     private var ended: EventLoopPromise<ClientError?>?
+    /// Of the present connection: why it never became one of MQTT's.
+    private var openingFailure: ConnectFailure?
     /// Channels on their way to being connected.
     private var connecting: [any Channel] = []
     /// Where the server's challenges go; nil without an authenticator.
@@ -108,8 +111,10 @@ final class ClientCore {
     }
 
     /// The channel is gone, or broken.
-    func channelLost(_ channel: any Channel, _ reason: String) {
+    /// - Parameter failure: where the server's first bytes were not MQTT's.
+    func channelLost(_ channel: any Channel, _ reason: String, _ failure: ConnectFailure?) {
         guard channel === self.channel else { return }
+        openingFailure = failure?.stage == .socket ? nil : failure
         session.transportLost(reason)
         endTick()
     }
@@ -235,7 +240,9 @@ final class ClientCore {
         self.channel = nil
         let ended = self.ended
         self.ended = nil
-        channel.closeFuture.whenComplete { _ in ended?.succeed(error) }
+        let told = openingFailure.map { .connectFailed($0) } ?? error
+        openingFailure = nil
+        channel.closeFuture.whenComplete { _ in ended?.succeed(told) }
         guard error == nil, channel.isActive else { return channel.close(promise: nil) }
         channel.writeAndFlush(ByteBuffer()).whenComplete { _ in
             channel.close(mode: .output, promise: nil)

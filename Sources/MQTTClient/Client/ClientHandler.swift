@@ -8,6 +8,8 @@ final class ClientHandler: ChannelInboundHandler {
 
     private let core: ClientCore
     private var failure: String?
+    /// The server's first bytes were not MQTT's.
+    private var connectFailure: ConnectFailure?
 
     init(core: ClientCore) { self.core = core }
 
@@ -29,11 +31,12 @@ final class ClientHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        core.channelLost(context.channel, failure ?? "closed by the other side")
+        core.channelLost(context.channel, failure ?? "closed by the other side", connectFailure)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         failure = ConnectFailure.words(error)
+        connectFailure = error as? ConnectFailure
         context.close(promise: nil)
     }
 }

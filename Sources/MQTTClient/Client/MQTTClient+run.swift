@@ -107,7 +107,7 @@ extension MQTTClient {
             }
         } catch {
             await onLoop { $0.connectFailed() }
-            return (.connectFailed(error.description), false)
+            return (.connectFailed(error), false)
         }
         let before = await onLoop { $0.acceptedConnections }
         let ended = loop.flatSubmit { [core, data] in core.value.adopt(channel, authenticationData: data) }

@@ -1,9 +1,8 @@
 package import NIOCore
 import NIOPosix
-import NIOSSL
 
-/// Opens a client's transport to an `Endpoint`. The channel's handlers for TLS and the like are there; what the caller adds sees
-/// MQTT's bytes.
+/// Opens a client's transport to an `Endpoint`. The channel's handlers for SOCKS5, TLS and WebSocket are there and done; what
+/// the caller adds sees MQTT's bytes.
 package enum Connector {
     /// Output waiting in a channel, in bytes: beyond the high mark it is not writable, below the low one it is again.
     private static var waitingBytes: ChannelOptions.Types.WriteBufferWaterMark {
@@ -12,79 +11,102 @@ package enum Connector {
 
     /// - Parameters:
     ///   - loop: where the channel lives.
-    ///   - timeout: for one address; a name may have several.
+    ///   - timeout: for one address's TCP, a name may have several; then once more for proxy, TLS and WebSocket together.
     ///   - initialize: sees each channel before it is connected, on the loop; a name may have several addresses. What it
     ///     fails with ends the attempt.
-    /// - Returns: the connected channel, which has not been read from: it does not read by itself.
-    /// - Throws: `ConnectFailure`, in words.
+    /// - Returns: the connected channel. It does not read by itself; what came already waits for the first read. Until MQTT's
+    ///   first bytes, its errors are `ConnectFailure`s.
     package static func connect(
         to endpoint: Endpoint, on loop: any EventLoop, timeout: Duration,
         initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) async throws(ConnectFailure) -> any Channel {
         do {
-            let security = try security(of: endpoint)
+            let security = try endpoint.tls.map { tls throws(SettingFault) in
+                try ClientTLSContext(tls, host: endpoint.host)
+            }
+            try endpoint.check()
             let bootstrap = ClientBootstrap(group: loop)
                 .connectTimeout(TimeAmount(timeout))
                 .channelOption(.autoRead, value: false)
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelOption(.writeBufferWaterMark, value: waitingBytes)
                 .channelInitializer { channel in
                     do {
-                        if let security {
-                            try channel.pipeline.syncOperations.addHandler(
-                                NIOSSLClientHandler(context: security, serverHostname: serverName(endpoint.host)))
-                        }
+                        try addStages(channel.pipeline.syncOperations, endpoint, security, timeout)
                     } catch {
                         return channel.eventLoop.makeFailedFuture(error)
                     }
                     return initialize(channel)
                 }
-            return try await bootstrap.connect(host: endpoint.host, port: endpoint.port).get()
-        } catch let failure as ConnectFailure {
-            throw failure
+            let channel = try await open(bootstrap, endpoint)
+            try await channel.eventLoop.flatSubmit {
+                do {
+                    let passage = try channel.pipeline.syncOperations.handler(type: Passage.self)
+                    return passage.whenOpen(channel)
+                } catch {
+                    // Closed, and taken apart, in the meantime.
+                    return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
+                }
+            }.get()
+            return channel
+        } catch let fault as SettingFault {
+            throw ConnectFailure(endpoint, fault)
         } catch {
-            throw ConnectFailure(endpoint: endpoint, error: error)
+            throw ConnectFailure(endpoint, error: error)
         }
     }
 
-    /// Reads files, so never on a loop.
-    private static func security(of endpoint: Endpoint) throws -> NIOSSLContext? {
-        guard case .tls(let trust) = endpoint.way else { return nil }
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        switch trust {
-        case .system: configuration.trustRoots = .default
-        case .file(let path): configuration.trustRoots = .file(path)
+    private static func addStages(
+        _ pipeline: ChannelPipeline.SynchronousOperations, _ endpoint: Endpoint, _ security: ClientTLSContext?,
+        _ timeout: Duration
+    ) throws {
+        let verdict = ServerVerdict()
+        if let proxy = endpoint.proxy {
+            try pipeline.addHandler(SOCKS5Handler(proxy, host: endpoint.address ?? endpoint.host, port: endpoint.port))
         }
-        return try NIOSSLContext(configuration: configuration)
+        if let security { try pipeline.addHandler(try security.handler(verdict)) }
+        if let webSocket = endpoint.webSocket {
+            try pipeline.addHandler(WebSocketClientHandler(endpoint, webSocket))
+        }
+        try pipeline.addHandler(Passage(endpoint, verdict, timeout: TimeAmount(timeout)))
     }
 
-    /// Server Name Indication carries names, never addresses.
-    private static func serverName(_ host: String) -> String? {
-        (try? SocketAddress(ipAddress: host, port: 0)) == nil ? host : nil
+    private static func open(_ bootstrap: ClientBootstrap, _ endpoint: Endpoint) async throws -> any Channel {
+        if let path = endpoint.socketPath {
+            return try await bootstrap.connect(unixDomainSocketPath: path).get()
+        }
+        var bootstrap = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
+        if let local = endpoint.localAddress {
+            bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: local, port: 0))
+        }
+        if let proxy = endpoint.proxy { return try await bootstrap.connect(host: proxy.host, port: proxy.port).get() }
+        return try await bootstrap.connect(host: endpoint.address ?? endpoint.host, port: endpoint.port).get()
     }
 }
 
-/// Why a transport could not be opened.
-package struct ConnectFailure: Error, CustomStringConvertible {
-    package let description: String
-
-    init(endpoint: Endpoint, error: any Error) {
-        description = "\(endpoint): \(Self.words(error))"
-    }
-
-    package static func words(_ error: any Error) -> String {
-        switch error {
-        case let error as NIOConnectionError:
-            if error.connectionErrors.isEmpty {
-                let resolver = error.dnsAAAAError ?? error.dnsAError
-                return "the name \(error.host) is not known" + (resolver.map { " (\($0))" } ?? "")
+extension Endpoint {
+    /// What no attempt can mend.
+    fileprivate func check() throws(SettingFault) {
+        if let socketPath {
+            guard (1...UnixSocket.pathBytesMax).contains(socketPath.utf8.count) else {
+                throw SettingFault(
+                    key: "socket", value: socketPath, reason: "a path has 1 to \(UnixSocket.pathBytesMax) bytes")
             }
-            return error.connectionErrors.map { words($0.error) }.reduce(into: []) { list, next in
-                if !list.contains(next) { list.append(next) }
-            }.joined(separator: "; ")
-        case let error as IOError: return String(describing: error)
-        case ChannelError.connectTimeout(let time): return "no answer within \(time)"
-        default: return TLSFailure.token(of: error).map { "TLS: \($0)" } ?? "\(error)"
+            guard proxy == nil else {
+                throw SettingFault(key: "proxy", value: "of \(socketPath)", reason: "it reaches no Unix socket")
+            }
+        } else {
+            guard (1...65_535).contains(port) else {
+                throw SettingFault(key: "port", value: "\(port)", reason: "there are 1 to 65535")
+            }
+            guard !host.isEmpty else { throw SettingFault(key: "host", value: "''", reason: "it is empty") }
         }
+        if let localAddress, (try? SocketAddress(ipAddress: localAddress, port: 0)) == nil {
+            throw SettingFault(key: "local address", value: localAddress, reason: "it is no IPv4 or IPv6 address")
+        }
+        if proxy != nil, host.utf8.count > 255 {
+            throw SettingFault(key: "host", value: host, reason: "a proxy takes names of at most 255 bytes")
+        }
+        try proxy?.check()
+        try webSocket?.check()
     }
 }

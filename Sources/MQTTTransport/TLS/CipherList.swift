@@ -54,6 +54,22 @@ package struct CipherList: Sendable, Equatable {
         self.notOffered = notOffered
     }
 
+    // MARK: Where nobody asked for anything
+
+    /// Forward secrecy and authenticated encryption, then what old devices need.
+    static let usual = [
+        "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305",
+        "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES256-SHA",
+        "AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA",
+    ].joined(separator: ":")
+
+    /// For pre-shared keys.
+    static let preShared = [
+        "ECDHE-PSK-CHACHA20-POLY1305", "ECDHE-PSK-AES128-CBC-SHA", "ECDHE-PSK-AES256-CBC-SHA", "PSK-AES128-CBC-SHA",
+        "PSK-AES256-CBC-SHA",
+    ].joined(separator: ":")
+
     var hasPreSharedKeys: Bool { names.contains { $0.contains("PSK") } }
 
     // MARK: What exists

@@ -39,7 +39,7 @@ package struct PreSharedKeys: Sendable, Equatable {
     package subscript(identity: String) -> [UInt8]? { keys[identity] }
     package var count: Int { keys.count }
 
-    private static func key(_ digits: String) -> [UInt8]? {
+    static func key(_ digits: String) -> [UInt8]? {
         let digits = Array(digits.utf8)
         guard !digits.isEmpty, digits.count % 2 == 0, digits.count / 2 <= keyBytesMax else { return nil }
         var key: [UInt8] = []

@@ -152,7 +152,7 @@ package final class TLSSnapshot: Sendable {
             }
         }
         guard let text = settings.ciphers else {
-            return settings.pskHint == nil ? defaultCiphers : preSharedCiphers + ":" + defaultCiphers
+            return settings.pskHint == nil ? CipherList.usual : CipherList.preShared + ":" + CipherList.usual
         }
         let list = try CipherList(text)
         if !list.notOffered.isEmpty {
@@ -170,19 +170,6 @@ package final class TLSSnapshot: Sendable {
         }
         return list.joined
     }
-
-    /// Forward secrecy and authenticated encryption, then what old devices need.
-    private static let defaultCiphers = [
-        "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
-        "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305",
-        "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES256-SHA",
-        "AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA",
-    ].joined(separator: ":")
-
-    private static let preSharedCiphers = [
-        "ECDHE-PSK-CHACHA20-POLY1305", "ECDHE-PSK-AES128-CBC-SHA", "ECDHE-PSK-AES256-CBC-SHA", "PSK-AES128-CBC-SHA",
-        "PSK-AES256-CBC-SHA",
-    ].joined(separator: ":")
 
     private static func chain(
         _ path: String
@@ -229,16 +216,11 @@ package final class TLSSnapshot: Sendable {
     ) throws(SettingFault) -> (Trust, [CertificateRevocationList]?) {
         var anchors: [ParsedCertificate] = []
         if let file = settings.authorityFile {
-            anchors += try certificates(try SmallFile.read(file, key: "cafile"), file, key: "cafile")
-            guard !anchors.isEmpty else {
-                throw SettingFault(key: "cafile", value: file, reason: "there is no PEM certificate in it")
-            }
+            anchors += try AuthorityFiles.certificates(file: file, key: "cafile")
             documents += DatedDocument.certificates(anchors, .authority, file)
         }
         if let folder = settings.authorityFolder {
-            for name in try SmallFile.names(in: folder, key: "capath") where isCertificateName(name) {
-                let path = folder + "/" + name
-                let found = try certificates(try SmallFile.read(path, key: "capath"), path, key: "capath")
+            for (path, found) in try AuthorityFiles.certificates(folder: folder, key: "capath") {
                 documents += DatedDocument.certificates(found, .authority, path)
                 anchors += found
             }
@@ -266,20 +248,5 @@ package final class TLSSnapshot: Sendable {
         return ChainVerifier(
             anchors: anchors, revocationLists: lists,
             options: .init(purpose: .client, checksDates: settings.checksClientDates))
-    }
-
-    private static func certificates(_ bytes: [UInt8], _ path: String, key: String) throws(SettingFault)
-        -> [ParsedCertificate]
-    {
-        do { return try PEMBundle.certificates(in: bytes, file: path) } catch {
-            throw SettingFault(key: key, value: path, reason: "\(error)")
-        }
-    }
-
-    /// `.pem`, `.crt`, `.cer`, or a link as `openssl rehash` makes them: eight hexadecimal digits, a point, a number.
-    private static func isCertificateName(_ name: String) -> Bool {
-        if [".pem", ".crt", ".cer"].contains(where: { name.hasSuffix($0) }) { return true }
-        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 2 && parts[0].utf8.count == 8 && parts[0].allSatisfy(\.isHexDigit) && Int(parts[1]) != nil
     }
 }

@@ -23,8 +23,6 @@ package final class WebSocketHandler: ChannelInboundHandler, ChannelOutboundHand
     private var waiting: [(buffer: ByteBuffer, promise: EventLoopPromise<Void>?)] = []
     private var waitingBytes = 0
 
-    /// Normal closure, and going away: RFC 6455 §7.4.1.
-    private static let normalClosure: UInt16 = 1000
     /// How long a refused browser gets to take its answer.
     private static let refusalGrace = TimeAmount.seconds(2)
 
@@ -52,7 +50,7 @@ package final class WebSocketHandler: ChannelInboundHandler, ChannelOutboundHand
                 state = .request(all)
                 return
             }
-            state = .open(WebSocketReader())
+            state = .open(WebSocketReader(isMasked: true))
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: request.response)), promise: nil)
             context.fireUserInboundEventTriggered(TransportEvent.webSocketOpened)
             guard all.count > request.bytes else { return }
@@ -87,13 +85,13 @@ package final class WebSocketHandler: ChannelInboundHandler, ChannelOutboundHand
     private func answer(_ controls: [WebSocketReader.Control], _ context: ChannelHandlerContext) {
         for control in controls {
             switch control {
-            case .close(let code): return end(context, code: code ?? Self.normalClosure, reason: "")
+            case .close(let code): return end(context, code: code ?? WebSocketFrame.normalClosure, reason: "")
             case .ping: break
             }
         }
         // Only the latest ping wants an answer (§5.5.3), and none where the client does not take what it has already.
         guard case .ping(let payload) = controls.last, context.channel.isWritable else { return }
-        context.writeAndFlush(wrapOutboundOut(Self.frame(opcode: 10, payload)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(WebSocketFrame.whole(opcode: WebSocketFrame.pong, payload)), promise: nil)
     }
 
     /// Says goodbye and closes.
@@ -104,9 +102,9 @@ package final class WebSocketHandler: ChannelInboundHandler, ChannelOutboundHand
 
     private func sendClose(_ context: ChannelHandlerContext, code: UInt16, reason: String) {
         state = .closing
-        var payload = [UInt8(truncatingIfNeeded: code >> 8), UInt8(truncatingIfNeeded: code)]
-        payload += reason.utf8.prefix(120)
-        context.writeAndFlush(wrapOutboundOut(Self.frame(opcode: 8, payload)), promise: nil)
+        let goodbye = WebSocketFrame.goodbye(code: code, reason: reason)
+        context.writeAndFlush(
+            wrapOutboundOut(WebSocketFrame.whole(opcode: WebSocketFrame.close, goodbye)), promise: nil)
     }
 
     // MARK: Out
@@ -121,7 +119,7 @@ package final class WebSocketHandler: ChannelInboundHandler, ChannelOutboundHand
         guard !waiting.isEmpty else { return context.flush() }
         if waitingBytes > 0 {
             var header = context.channel.allocator.buffer(capacity: 10)
-            Self.writeHeader(opcode: 2, length: waitingBytes, to: &header)
+            WebSocketFrame.writeHeader(opcode: WebSocketFrame.binary, length: waitingBytes, to: &header)
             context.write(wrapOutboundOut(header), promise: nil)
         }
         let writes = waiting
@@ -133,7 +131,7 @@ package final class WebSocketHandler: ChannelInboundHandler, ChannelOutboundHand
 
     package func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         flush(context: context)
-        if case .open = state { sendClose(context, code: Self.normalClosure, reason: "") }
+        if case .open = state { sendClose(context, code: WebSocketFrame.normalClosure, reason: "") }
         context.close(mode: mode, promise: promise)
     }
 
@@ -144,27 +142,5 @@ package final class WebSocketHandler: ChannelInboundHandler, ChannelOutboundHand
         waitingBytes = 0
         for write in writes { write.promise?.fail(ChannelError.ioOnClosedChannel) }
         context.fireChannelInactive()
-    }
-
-    private static func frame(opcode: UInt8, _ payload: [UInt8]) -> ByteBuffer {
-        var frame = ByteBuffer()
-        frame.reserveCapacity(payload.count + 4)
-        writeHeader(opcode: opcode, length: payload.count, to: &frame)
-        frame.writeBytes(payload)
-        return frame
-    }
-
-    /// A whole message, not masked: a server's frames never are. RFC 6455 §5.1
-    static func writeHeader(opcode: UInt8, length: Int, to buffer: inout ByteBuffer) {
-        buffer.writeInteger(0x80 | opcode)
-        switch length {
-        case ...125: buffer.writeInteger(UInt8(length))
-        case ...65535:
-            buffer.writeInteger(UInt8(126))
-            buffer.writeInteger(UInt16(length))
-        default:
-            buffer.writeInteger(UInt8(127))
-            buffer.writeInteger(UInt64(length))
-        }
     }
 }

@@ -1,12 +1,12 @@
 package import NIOCore
 
-/// A client's WebSocket frames, read as they come: the payload of binary frames is MQTT's bytes, wherever frames and packets
+/// WebSocket frames, read as they come: the payload of binary frames is MQTT's bytes, wherever frames and packets
 /// begin and end [MQTT-6.0.0-2], so nothing of it is kept here. RFC 6455 §5
 package struct WebSocketReader: Sendable {
     /// What a frame asks for besides its payload.
     package enum Control: Sendable, Equatable {
         case ping([UInt8])
-        /// The client closes; its status code, if it gave one.
+        /// The peer closes; its status code, if it gave one.
         case close(UInt16?)
     }
 
@@ -30,8 +30,7 @@ package struct WebSocketReader: Sendable {
     /// Bytes of a header that has not come whole.
     private var header: [UInt8] = []
     private var kind = Kind.data
-    private var mask: (UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0)
-    private var maskAt = 0
+    private var mask = WebSocketMask(0, 0, 0, 0)
     /// Bytes of the current frame's payload still to come; `nil` between frames.
     private var left: UInt64?
     private var control: [UInt8] = []
@@ -39,7 +38,11 @@ package struct WebSocketReader: Sendable {
     private var isFragmented = false
     private var isOver = false
 
-    package init() {}
+    /// A client's frames are masked, and a server's never. RFC 6455 §5.1
+    private let isMasked: Bool
+
+    /// - Parameter isMasked: whether a client's frames are read, or a server's.
+    package init(isMasked: Bool) { self.isMasked = isMasked }
 
     /// Appends MQTT's bytes to `output` and returns what else the frames asked for, in order. After `close` nothing more is
     /// read.
@@ -55,7 +58,7 @@ package struct WebSocketReader: Sendable {
             let rest = left ?? 0
             let count = Int(min(rest, UInt64(bytes.count - at)))
             let piece = UnsafeRawBufferPointer(rebasing: bytes[at..<(at + count)])
-            if kind == .data { unmask(piece, into: &output) } else { unmaskControl(piece) }
+            take(piece, into: &output)
             at += count
             left = rest - UInt64(count)
             guard left == 0 else { break }
@@ -74,19 +77,22 @@ package struct WebSocketReader: Sendable {
             header.append(bytes[at])
             at += 1
             if header.count < 2 { continue }
-            guard header[1] & 0x80 != 0 else { throw .violation("a frame without a mask") }
+            guard (header[1] & 0x80 != 0) == isMasked else {
+                throw .violation(isMasked ? "a frame without a mask" : "a server's frame with a mask")
+            }
             let short = header[1] & 0x7F
             let lengthBytes = short == 126 ? 2 : short == 127 ? 8 : 0
-            if header.count < 2 + lengthBytes + 4 { continue }
+            if header.count < 2 + lengthBytes + (isMasked ? 4 : 0) { continue }
             let length =
                 lengthBytes == 0
                 ? UInt64(short) : header[2..<(2 + lengthBytes)].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
             guard length >> 63 == 0, lengthBytes != 2 || length > 125, lengthBytes != 8 || length > 0xFFFF else {
                 throw .violation("a length that is not as short as it can be")
             }
-            let key = header.suffix(4)
-            mask = (key[key.startIndex], key[key.startIndex + 1], key[key.startIndex + 2], key[key.startIndex + 3])
-            maskAt = 0
+            if isMasked {
+                let at = 2 + lengthBytes
+                mask = WebSocketMask(header[at], header[at + 1], header[at + 2], header[at + 3])
+            }
             try begin(first: header[0], length: length)
             header.removeAll(keepingCapacity: true)
             left = length
@@ -134,38 +140,12 @@ package struct WebSocketReader: Sendable {
         }
     }
 
-    // MARK: The mask
-
-    private mutating func unmaskControl(_ piece: UnsafeRawBufferPointer) {
-        let key = [mask.0, mask.1, mask.2, mask.3]
-        for byte in piece {
-            control.append(byte ^ key[maskAt & 3])
-            maskAt += 1
+    private mutating func take(_ piece: UnsafeRawBufferPointer, into output: inout ByteBuffer) {
+        switch (kind, isMasked) {
+        case (.data, true): mask.apply(to: piece, into: &output)
+        case (.data, false): output.writeBytes(piece)
+        case (_, true): for byte in piece { control.append(mask.apply(to: byte)) }
+        case (_, false): control += piece
         }
-    }
-
-    /// Eight bytes at a time. RFC 6455 §5.3
-    private mutating func unmask(_ piece: UnsafeRawBufferPointer, into output: inout ByteBuffer) {
-        guard piece.count > 0 else { return }
-        let turn = maskAt & 3
-        let key = [mask.0, mask.1, mask.2, mask.3]
-        let four =
-            UInt32(key[turn]) | UInt32(key[(turn + 1) & 3]) << 8 | UInt32(key[(turn + 2) & 3]) << 16
-            | UInt32(key[(turn + 3) & 3]) << 24
-        let eight = UInt64(four) | UInt64(four) << 32
-        output.writeWithUnsafeMutableBytes(minimumWritableBytes: piece.count) { target in
-            var at = 0
-            while at + 8 <= piece.count {
-                let word = UInt64(littleEndian: piece.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-                target.storeBytes(of: (word ^ eight).littleEndian, toByteOffset: at, as: UInt64.self)
-                at += 8
-            }
-            while at < piece.count {
-                target[at] = piece[at] ^ key[(turn + at) & 3]
-                at += 1
-            }
-            return piece.count
-        }
-        maskAt = (turn + piece.count) & 3
     }
 }

@@ -1,3 +1,5 @@
+import Certificates
+
 /// The HTTP request that opens a WebSocket, read as strictly as RFC 6455 §4.2.1 asks, and the answer to it.
 package struct WebSocketRequest: Sendable, Equatable {
     /// The subprotocol we agreed on: `mqtt`, or mosquitto's old `mqttv3.1`. [MQTT-6.0.0-3]
@@ -37,7 +39,7 @@ package struct WebSocketRequest: Sendable, Equatable {
     ///   - bytesMax: of the whole request; mosquitto's `websockets_headers_size`.
     ///   - origins: values of Origin that may come in; empty lets in everyone.
     package static func parse(_ bytes: [UInt8], bytesMax: Int, origins: [String]) throws(Refusal) -> WebSocketRequest? {
-        guard let end = endOfHeaders(bytes) else {
+        guard let end = HTTPFields.end(in: bytes) else {
             guard bytes.count < bytesMax else {
                 throw Refusal(status: .headersTooLarge, reason: "the headers have more than \(bytesMax) bytes")
             }
@@ -57,7 +59,9 @@ package struct WebSocketRequest: Sendable, Equatable {
         guard request.count == 3, request[2].hasPrefix("HTTP/1.") else {
             throw Refusal(status: .badRequest, reason: "the first line is not an HTTP/1.1 request")
         }
-        let headers = try Headers(lines.dropFirst())
+        guard let headers = HTTPFields(lines.dropFirst()) else {
+            throw Refusal(status: .badRequest, reason: "a header line has no name")
+        }
         guard request[0] == "GET" else {
             throw Refusal(status: .badRequest, reason: "a WebSocket is opened with GET, not \(request[0])")
         }
@@ -94,55 +98,7 @@ package struct WebSocketRequest: Sendable, Equatable {
         return WebSocketRequest(subprotocol: subprotocol, key: key, bytes: end)
     }
 
-    private static func endOfHeaders(_ bytes: [UInt8]) -> Int? {
-        var at = bytes.startIndex
-        while let found = bytes[at...].firstIndex(of: 0x0A) {
-            at = found + 1
-            if found >= 3, bytes[found - 1] == 0x0D, bytes[found - 2] == 0x0A, bytes[found - 3] == 0x0D { return at }
-        }
-        return nil
-    }
-
     private static func isKey(_ key: String) -> Bool {
-        let key = Array(key.utf8)
-        return key.count == 24 && key.suffix(2) == [0x3D, 0x3D]
-            && key.dropLast(2).allSatisfy { base64Alphabet.contains($0) }
-    }
-
-    static let base64Alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-}
-
-/// Header fields, their names in lower case; a list may be spread over several fields.
-private struct Headers {
-    private var fields: [String: [String]] = [:]
-
-    init(_ lines: ArraySlice<String>) throws(WebSocketRequest.Refusal) {
-        for line in lines {
-            guard let colon = line.firstIndex(of: ":"), colon > line.startIndex, line.first != " ", line.first != "\t"
-            else {
-                throw .init(status: .badRequest, reason: "a header line has no name")
-            }
-            let value = line[line.index(after: colon)...]
-            fields[line[..<colon].lowercased(), default: []].append(value.trimmingBlanks)
-        }
-    }
-
-    /// The value of a field that must not be there twice.
-    subscript(name: String) -> String? {
-        guard let values = fields[name], values.count == 1 else { return nil }
-        return values[0]
-    }
-
-    func tokens(_ name: String) -> [String] {
-        (fields[name] ?? []).flatMap { $0.split(separator: ",").map(\.trimmingBlanks) }
-    }
-
-    func has(_ name: String, token: String) -> Bool { tokens(name).contains { $0.lowercased() == token } }
-}
-
-extension StringProtocol {
-    fileprivate var trimmingBlanks: String {
-        let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-        return String(drop(while: isBlank).reversed().drop(while: isBlank).reversed())
+        key.utf8.count == 24 && Base64.decoded(Array(key.utf8))?.count == 16
     }
 }

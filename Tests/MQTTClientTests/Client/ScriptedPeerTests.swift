@@ -116,8 +116,9 @@ struct ScriptedPeerTests {
     func nobody() async throws {
         let client = try MQTTClient(.tcp("127.0.0.1", port: 1), Self.configuration())
         await #expect { try await client.run() } throws: { error in
-            guard case .connectFailed(let words)? = error as? ClientError else { return false }
-            return words.contains("refused") && words.contains("127.0.0.1:1")
+            guard case .connectFailed(let failure)? = error as? ClientError else { return false }
+            return failure.stage == .socket && failure.reason == "connection refused"
+                && failure.description.contains("127.0.0.1:1")
         }
     }
 
