@@ -16,7 +16,7 @@ scripts/$(1) $(2)
 endef
 
 .PHONY: help run build test test-unit interoperability conformance conformance-loops simulate login-storm crash reload fuzz fuzz-smoke mutants mutants-smoke \
-	examples bench format lint clean setup setup-test
+	examples docs relay-cuts bench format lint clean setup setup-test
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -33,12 +33,19 @@ test: setup-test ## Install what testing needs, build, and run every test
 	@scripts/build --build-tests
 	swift test --skip-build --skip MQTTClientTests
 	swift test --skip-build --filter MQTTClientTests  # alone: it has deadlines of its own, and the others fill every core
+	scripts/docs
 	scripts/interoperability
+	scripts/examples
 	@if [ -x scripts/fuzz-smoke ]; then $(MAKE) --no-print-directory fuzz-smoke; fi
 	@if [ -x scripts/mutants-smoke ]; then $(MAKE) --no-print-directory mutants-smoke; fi
 
-examples: setup ## Build Examples/ against a tagged clone of this checkout, as a package that depends on it would
+examples: setup-test ## Build Examples/ against a tagged clone of this checkout, as a package that depends on it would, and run them
+	@scripts/build --product martlet
 	scripts/examples
+
+docs: setup ## The client library's pages, by DocC: .build/docs/MQTTClient.doccarchive
+	@scripts/build --target MQTTClient
+	scripts/docs
 
 test-unit: setup ## Swift's tests alone (ARGS="--filter TidyTests")
 	swift test $(ARGS)
@@ -67,6 +74,10 @@ crash: setup-test ## Kill the broker under load, hundreds of times; nothing kept
 reload: setup-test ## Reloads while 1,000 clients exchange 5,000 messages a second (ARGS="--seconds 300 --seed 7")
 	@scripts/build -c release --product martlet
 	$(call script,reload,$(ARGS))
+
+relay-cuts: setup-test ## The client behind a network that is cut 1,000 times, in each version, to each broker (MARTLET_RELAY_SEED=7)
+	@scripts/build --build-tests
+	MARTLET_RELAY_CUTS=$${MARTLET_RELAY_CUTS:-1000} swift test --skip-build --filter RelayTests
 
 fuzz: setup-test ## Fuzz every target for long (ARGS="--seconds 600")
 	$(call script,fuzz,$(ARGS))

@@ -17,6 +17,8 @@ let hot: [SwiftSetting] = house + [.unsafeFlags(["-enforce-exclusivity=unchecked
 
 let package = Package(
     name: "martlet",
+    // What the client library asks of Apple's systems (`Synchronization`); built and tested on Linux, not there.
+    platforms: [.macOS(.v15), .iOS(.v18), .tvOS(.v18), .watchOS(.v11), .visionOS(.v2)],
     products: [
         .executable(name: "martlet", targets: ["martlet"]),
         .library(name: "MQTTClient", targets: ["MQTTClient"]),
@@ -72,6 +74,7 @@ let package = Package(
             name: "MQTTClient",
             dependencies: [
                 "MQTTProtocol", "MQTTDelivery", "MQTTTransport",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],

@@ -45,13 +45,25 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: checked),
+        // The client without sockets: session, codec, messages.
+        .target(
+            name: "MQTTClient",
+            dependencies: [
+                "MQTTProtocol", "MQTTDelivery", "MQTTTransport",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            path: "Sources/MQTTClient",
+            sources: ["ClientConfiguration.swift", "ClientError.swift", "Codec", "Message", "Session"],
+            swiftSettings: checked),
         .target(name: "BrokerConfiguration", dependencies: ["MQTTProtocol"], swiftSettings: checked),
         // What reads strangers' bytes; handlers and TLS stay out, and with them their libraries.
         .target(
-            name: "MQTTTransport", dependencies: [.product(name: "NIOCore", package: "swift-nio")],
+            name: "MQTTTransport", dependencies: ["Certificates", .product(name: "NIOCore", package: "swift-nio")],
             path: "Sources/MQTTTransport",
             sources: [
                 "Proxy/ProxyHeader.swift", "WebSocket/WebSocketReader.swift", "WebSocket/WebSocketRequest.swift",
+                "WebSocket/HTTPFields.swift", "WebSocket/WebSocketFrame.swift", "WebSocket/WebSocketMask.swift",
+                "Client/ConnectFailure.swift",
             ],
             swiftSettings: checked),
         .target(
@@ -65,7 +77,7 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "MQTTProtocol", "BrokerCore", "BrokerConfiguration", "MQTTTransport", "Certificates",
+                "MQTTProtocol", "BrokerCore", "BrokerConfiguration", "MQTTTransport", "MQTTClient", "Certificates",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Targets", swiftSettings: checked),
@@ -75,6 +87,7 @@ let package = Package(
         program("shard"),
         program("transport"),
         program("certificates"),
+        program("client"),
     ],
     swiftLanguageModes: [.v6]
 )

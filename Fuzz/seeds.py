@@ -4,7 +4,7 @@
     python3 Fuzz/seeds.py
 
 `frames` gets every distinct packet of at most 200 bytes, `roundtrip` the same behind the byte that says how to read it,
-`shard` scripts that send the clients' packets, `configuration` and `transport` what is written below. A seed's name is its content's
+`shard` scripts that send the clients' packets, `client` scripts that receive them, `configuration` and `transport` what is written below. A seed's name is its content's
 hash, so that running this twice changes nothing. `certificates` are made by openssl with keys of their own, and so only where there are
 none.
 """
@@ -50,6 +50,16 @@ def script(packet, version):
     mode = {3: 0, 4: 1, 5: 2}.get(version, 1)
     start = bytes([0x00, 0x00, 0x10, 0x03, mode, 0x00, 0x13, 0x40 | mode, 0x00, 0x15, 0x00, 0x02, 0x00])
     return start + bytes([0x01, len(packet)]) + packet + bytes([0x0C, 0x0A, 0x00, 0x0C, 0x0E, 0x1E, 0x0C])
+
+
+def session(packet, version):
+    """A client's life: CONNECT, CONNACK, a message at each QoS, a subscription, the packet from the server, time, a cut, and back."""
+    five = version == 5
+    connack = bytes([0x20, 3, 0, 0, 0]) if five else bytes([0x20, 2, 0, 0])
+    present = bytes([0x20, 3, 1, 0, 0]) if five else bytes([0x20, 2, 1, 0])
+    asks = b"".join(bytes([1, qos, 0, 1, 0x61, 0, 0]) for qos in range(3)) + bytes([3, 0, 2])
+    return (bytes([int(five), 0, 8, len(connack)]) + connack + asks + bytes([8, len(packet)]) + packet
+            + bytes([6, 200, 9, 1, 0, 8, len(present)]) + present)
 
 
 def write(target, seeds):
@@ -148,5 +158,6 @@ write("configuration", [text.encode() for text in CONFIGURATIONS])
 write("shard", [script(p, v) for p, v in known.items()
                 if p[0] >> 4 in (1, 3, 4, 5, 6, 7, 8, 10, 12, 14, 15) and len(p) < 100])
 write("transport", TRANSPORT)
+write("client", [session(packet, version) for packet, version in known.items()])
 if not (HERE / "Corpus/certificates").exists():
     write("certificates", certificates())

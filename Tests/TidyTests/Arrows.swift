@@ -18,7 +18,7 @@ enum Arrows {
             theirs: ["NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOTLS", "NIOSSL", "Crypto"]),
         Row(
             target: "MQTTClient", ours: ["MQTTProtocol", "MQTTDelivery", "MQTTTransport"],
-            theirs: ["NIOCore", "NIOPosix"]),
+            theirs: ["DequeModule", "NIOCore", "NIOPosix"]),
         Row(
             target: "MQTTTools", ours: ["MQTTProtocol", "MQTTDelivery", "MQTTTransport", "MQTTClient", "Certificates"],
             theirs: nio),

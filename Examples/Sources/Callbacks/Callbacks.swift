@@ -13,10 +13,12 @@ struct Callbacks {
     }
 
     static func main() async throws {
+        let arguments = CommandLine.arguments.dropFirst()
+        let host = arguments.first ?? "localhost"
+        let port = arguments.dropFirst().first.flatMap { Int($0) } ?? 1883
         var configuration = ClientConfiguration(version: .v311)
         configuration.keepAliveSeconds = 60
-        let client = try MQTTClient(
-            .tcp(CommandLine.arguments.dropFirst().first ?? "localhost"), configuration, reconnect: .always)
+        let client = try MQTTClient(.tcp(host, port: port), configuration, reconnect: .always)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 for await state in client.states {

@@ -4,12 +4,14 @@ import MQTTClient
 @main
 struct RequestResponse {
     static func main() async throws {
-        let host = CommandLine.arguments.dropFirst().first ?? "localhost"
-        try await MQTTClient.withConnection(to: .tcp(host), ClientConfiguration(clientIdentifier: "service")) {
+        let arguments = CommandLine.arguments.dropFirst()
+        let port = arguments.dropFirst().first.flatMap { Int($0) } ?? 1883
+        let broker = Endpoint.tcp(arguments.first ?? "localhost", port: port)
+        try await MQTTClient.withConnection(to: broker, ClientConfiguration(clientIdentifier: "service")) {
             service in
             let questions = try await service.subscribe(to: "service/double", qos: .atLeastOnce)
             async let answering: Void = answer(questions, service)
-            try await MQTTClient.withConnection(to: .tcp(host)) { client in
+            try await MQTTClient.withConnection(to: broker) { client in
                 for number in 1...3 {
                     let answer = try await client.request(
                         "service/double", Array("\(number)".utf8), timeout: .seconds(5))

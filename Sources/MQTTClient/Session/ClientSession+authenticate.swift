@@ -1,3 +1,4 @@
+import DequeModule
 import MQTTProtocol
 
 /// Enhanced authentication, §4.12: steps back and forth between CONNECT and CONNACK, and again whenever the program wants.

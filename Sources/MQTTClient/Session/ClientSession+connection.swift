@@ -1,3 +1,4 @@
+import DequeModule
 import MQTTDelivery
 public import MQTTProtocol
 
@@ -79,18 +80,19 @@ extension ClientSession {
 
     /// Ends all requests, waiting and in flight, and forgets the session: nothing will be sent again.
     public mutating func abandon(_ error: ClientError = .closed) {
-        for waiting in queue.removeAll() { complete(waiting.request, .failed(error)) }
+        for waiting in queue { complete(waiting.request, .failed(error)) }
+        queue = []
         (queuedBytes, queuedAtMostOnce) = (0, 0)
         for publish in unacknowledged() { complete(publish.request, .failed(error)) }
         window.removeAll { _ in }
         flows.removeAll()
-        _ = resends.removeAll()
+        resends = []
         publishesInFlight = 0
         for call in requests { complete(call.request, .failed(error)) }
         requests = []
         subscriptions = DesiredSubscriptions()
         received.removeAll()
-        _ = owed.removeAll()
+        owed = []
         held = [:]
         complete(reauthentication, .failed(error))
         reauthentication = nil

@@ -1,3 +1,4 @@
+import DequeModule
 import MQTTDelivery
 import MQTTProtocol
 
@@ -21,7 +22,8 @@ extension ClientSession {
             held[entry.key] = nil
             return
         }
-        guard owed.update(where: { $0.delivery == delivery }, { $0.isDue = true }) else { return }
+        guard let at = owed.firstIndex(where: { $0.delivery == delivery }) else { return }
+        owed[at].isDue = true
         payOwed(at: now)
     }
 
@@ -129,8 +131,9 @@ extension ClientSession {
     mutating func suspendDeliveries() {
         receivedCounted.removeAll()
         receiveQuotaUsed = 0
-        for entry in owed.removeAll() where entry.qos == .exactlyOnce && !entry.isDue {
+        for entry in owed where entry.qos == .exactlyOnce && !entry.isDue {
             held[entry.identifier] = entry.delivery
         }
+        owed = []
     }
 }

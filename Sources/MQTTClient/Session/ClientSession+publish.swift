@@ -1,3 +1,4 @@
+import DequeModule
 import MQTTDelivery
 import MQTTProtocol
 
@@ -37,8 +38,8 @@ extension ClientSession {
     /// Nobody waits for this request any more. A message that has not been sent is forgotten; one that has been keeps its
     /// packet identifier until the server is done with it, as the standard demands [5.0 MQTT-2.2.1-3] [3.1.1 MQTT-2.3.1-3].
     public mutating func cancel(_ request: RequestIdentifier) {
-        if let waiting = queue.removeFirst(where: { $0.request == request }) {
-            forgetQueued(waiting.message)
+        if let at = queue.firstIndex(where: { $0.request == request }) {
+            forgetQueued(queue.remove(at: at).message)
             return complete(request, .failed(.cancelled))
         }
         if let index = flows.index(of: request), case .publish(var publish) = flows[index] {
@@ -55,10 +56,14 @@ extension ClientSession {
 
     // MARK: Queue
 
+    /// A queue that has held more messages than this gives its memory back when it runs empty.
+    private static var keptWaitingMax: Int { 4_096 }
+
     private mutating func enqueue(_ waiting: WaitingMessage) {
         queuedBytes += waiting.message.queuedBytes
         if waiting.message.qos == .atMostOnce { queuedAtMostOnce += 1 }
         queue.append(waiting)
+        queuedMost = max(queuedMost, queue.count)
     }
 
     mutating func forgetQueued(_ message: Message) {
@@ -104,6 +109,7 @@ extension ClientSession {
                 send(message, next.request, at: now)
             }
         }
+        if queue.isEmpty, queuedMost > Self.keptWaitingMax { (queue, queuedMost) = ([], 0) }
     }
 
     // MARK: Sending

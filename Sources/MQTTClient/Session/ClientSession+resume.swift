@@ -1,3 +1,4 @@
+import DequeModule
 import MQTTDelivery
 import MQTTProtocol
 
@@ -5,7 +6,7 @@ import MQTTProtocol
 extension ClientSession {
     mutating func resume(sessionPresent: Bool, at now: Instant) {
         publishesInFlight = 0
-        _ = resends.removeAll()
+        resends = []
         if sessionPresent {
             repeatUnacknowledged(at: now)
         } else {
@@ -83,7 +84,7 @@ extension ClientSession {
         for waiting in again {
             queuedBytes += waiting.message.queuedBytes
         }
-        queue.prepend(again)
+        queue.prepend(contentsOf: again)
         received.removeAll()
         held = [:]
     }

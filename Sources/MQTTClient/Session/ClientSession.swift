@@ -1,3 +1,4 @@
+import DequeModule
 import MQTTDelivery
 public import MQTTProtocol
 
@@ -52,9 +53,11 @@ public struct ClientSession: ~Copyable {
     var window = InflightWindow<UInt32>()
     var flows = Flows()
     /// Identifiers still to be sent again on this connection, in order.
-    var resends = Fifo<UInt16>()
-    var queue = Fifo<WaitingMessage>()
+    var resends = Deque<UInt16>()
+    var queue = Deque<WaitingMessage>()
     var queuedBytes = 0
+    /// The most that waited since the queue last gave its memory back.
+    var queuedMost = 0
     /// How many messages in the queue are of QoS 0.
     var queuedAtMostOnce = 0
     /// QoS 1 and 2 messages that count against the Receive Maximum of this connection.
@@ -66,7 +69,7 @@ public struct ClientSession: ~Copyable {
     /// Those of `received` that count against our Receive Maximum on this connection.
     var receivedCounted = ReceivedIdentifiers()
     var receiveQuotaUsed = 0
-    var owed = Fifo<OwedAcknowledgement>()
+    var owed = Deque<OwedAcknowledgement>()
     /// QoS 2 messages that the program has not acknowledged when the connection ended.
     var held: [UInt16: UInt64] = [:]
     var deliveries: UInt64 = 0
@@ -75,7 +78,7 @@ public struct ClientSession: ~Copyable {
     var subscriptions = DesiredSubscriptions()
     var requests: [SubscriptionCall] = []
 
-    var actions = Fifo<ClientAction>()
+    var actions = Deque<ClientAction>()
 
     /// A message that waits for the connection, for room in the window, or for the transport.
     struct WaitingMessage {

@@ -1,0 +1,75 @@
+"""Each of Examples/ against the broker, as a person runs it. Not collected with the others: `make examples` builds them first."""
+
+import pathlib
+import subprocess
+import time
+
+from broker import ROOT
+from peers import Peer
+
+BUILT = pathlib.Path(ROOT) / ".build/examples/debug"
+
+
+class Example:
+    """A running example; what it prints comes line by line."""
+
+    def __init__(self, name, *arguments, **options):
+        command = ["stdbuf", "-oL", BUILT / name, *map(str, arguments)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
+
+    def line(self):
+        return self.process.stdout.readline()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def hears(peer, topic, text, example, seconds=10):
+    """Publishes until the example prints: its subscription may still be on its way."""
+    import select
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        peer.client.publish(topic, text, qos=1)
+        if select.select([example.process.stdout], [], [], 0.2)[0]:
+            return example.line()
+    raise AssertionError("nothing printed")
+
+
+def test_subscriber(broker):
+    with Example("Subscriber", "rooms/#", "127.0.0.1", broker.port) as example:
+        assert hears(Peer(broker.port), "rooms/1", "21.5", example) == "rooms/1 21.5\n"
+
+
+def test_publisher(broker):
+    reader = Peer(broker.port)
+    assert reader.subscribe("lines", qos=1) == [1]
+    with Example("Publisher", "lines", "127.0.0.1", broker.port) as example:
+        said, _ = example.process.communicate("one\ntwo\nthree\n", timeout=20)
+        assert (example.process.returncode, said) == (0, "")
+    assert [message.payload for message in reader.take(3)] == [b"one", b"two", b"three"]
+
+
+def test_publisher_says_that_nobody_listens(broker):
+    with Example("Publisher", "nobody/listens", "127.0.0.1", broker.port) as example:
+        said, _ = example.process.communicate("one\n", timeout=20)
+        assert said == "nobody listens to nobody/listens\n"
+
+
+def test_callbacks(broker):
+    """The paho script's flow: what it prints, in its words."""
+    with Example("Callbacks", "127.0.0.1", broker.port) as example:
+        assert example.line() == "Connected with result code 0\n"
+        assert hears(Peer(broker.port), "test/topic", "Hello, MQTT", example) == "test/topic Hello, MQTT\n"
+
+
+def test_request_and_response(broker):
+    with Example("RequestResponse", "127.0.0.1", broker.port) as example:
+        said, _ = example.process.communicate(timeout=20)
+        assert said == "1 doubled is 2\n2 doubled is 4\n3 doubled is 6\n"
+        assert example.process.returncode == 0
