@@ -82,7 +82,11 @@ let package = Package(
         // What the command line does as a client: pub, sub, rr, bench, doctor, wiretap.
         .target(
             name: "MQTTTools",
-            dependencies: [],
+            dependencies: [
+                "MQTTProtocol", "MQTTTransport", "MQTTClient",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: house),
         // What survives a crash on one machine.
         .target(

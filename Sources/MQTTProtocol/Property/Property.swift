@@ -163,6 +163,11 @@ extension Property {
     }
 }
 
+extension Property {
+    /// Whether it may stand there, Table 2-4.
+    package func isAllowed(in place: Place) -> Bool { definition.places.contains(place) }
+}
+
 extension Property: CustomStringConvertible {
     /// The standard's name.
     public var description: String {

@@ -4,7 +4,7 @@ package enum JSONText {
     /// Appends `bytes` as a JSON string, quotes included.
     package static func append(_ bytes: some Sequence<UInt8>, to line: inout [UInt8]) {
         line.append(UInt8(ascii: "\""))
-        for byte in Array(String(decoding: Array(bytes), as: UTF8.self).utf8) {
+        for byte in String(decoding: Array(bytes), as: UTF8.self).utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): line += [UInt8(ascii: "\\"), byte]
             case 0x08: line += Array("\\b".utf8)
@@ -12,7 +12,7 @@ package enum JSONText {
             case 0x0A: line += Array("\\n".utf8)
             case 0x0C: line += Array("\\f".utf8)
             case 0x0D: line += Array("\\r".utf8)
-            case 0x00..<0x20, 0x7F:
+            case 0x00..<0x20:
                 line += Array("\\u00".utf8)
                 line += [hexDigits[Int(byte >> 4)], hexDigits[Int(byte & 15)]]
             default: line.append(byte)
