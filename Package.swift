@@ -127,7 +127,7 @@ let package = Package(
             name: "martlet",
             dependencies: [
                 "MQTTProtocol", "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess",
-                "ConfigurationLint",
+                "ConfigurationLint", "MQTTTools",
                 "Certificates",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

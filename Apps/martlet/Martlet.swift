@@ -13,15 +13,18 @@ struct Martlet: AsyncParsableCommand {
             Users and their passwords:           martlet passwd --help
             Who may do what, and why:            martlet explain --help
             Keys, certificates, an authority:    martlet certs --help
+            Publish a message:                   martlet pub -t greetings -m hello
+            See what is published:               martlet sub -v -t '#'
             """,
         subcommands: [
             BrokerCommand.self, ConfigCommand.self, StoreCommand.self, PasswordCommand.self, ExplainCommand.self,
-            CertsCommand.self,
+            CertsCommand.self, PublishCommand.self, SubscribeCommand.self, RequestCommand.self, JSONCommand.self,
         ])
 
     static func main() async {
         if ProgramName.called == PasswordCommand.mosquittoName { ProgramName.run(PasswordCommand.self) }
         MkcertProgram.runIfCalledSo()
+        await ToolCommands.runIfCalledSo()
         await main(nil)
     }
 }

@@ -39,7 +39,7 @@ enum Arrows {
             target: "martlet",
             ours: [
                 "MQTTProtocol", "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess",
-                "ConfigurationLint",
+                "ConfigurationLint", "MQTTTools",
                 "Certificates",
             ],
             theirs: ["ArgumentParser", "UnixSignals"]),

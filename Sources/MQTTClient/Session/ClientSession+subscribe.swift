@@ -78,6 +78,20 @@ extension ClientSession {
         sendCalls(at: now)
     }
 
+    /// Gives filters up that this program has not asked for: what an earlier one left in the session.
+    package mutating func unsubscribe(
+        fromFilters filters: [TopicFilter], userProperties: [UserProperty] = [], as request: RequestIdentifier?,
+        at now: Instant
+    ) throws(ClientError) {
+        guard !filters.isEmpty else { throw .noFilters }
+        try userProperties.check()
+        requests.append(
+            SubscriptionCall(
+                kind: .unsubscribe(filters), handle: subscriptions.add([]), userProperties: userProperties,
+                request: request))
+        sendCalls(at: now)
+    }
+
     /// Stops wanting a subscription without a word to the server, which goes on sending what belongs to it. For a session that
     /// outlives the program.
     public mutating func forget(_ handle: SubscriptionHandle) { _ = subscriptions.remove(handle) }

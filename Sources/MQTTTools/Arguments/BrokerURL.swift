@@ -5,7 +5,8 @@ struct BrokerURL {
     private let rest: Substring
 
     init(_ text: String) throws(ArgumentFault) {
-        guard let scheme = ["mqtt", "mqtts", "ws", "wss"].first(where: { text.lowercased().hasPrefix($0 + "://") }) else {
+        guard let scheme = ["mqtt", "mqtts", "ws", "wss"].first(where: { text.lowercased().hasPrefix($0 + "://") })
+        else {
             throw ArgumentFault("Error: unsupported URL scheme.")
         }
         self.scheme = scheme

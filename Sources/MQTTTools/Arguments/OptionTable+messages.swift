@@ -14,7 +14,9 @@ extension OptionTable {
         },
         ToolOption("-M", wants: "max_inflight", complaint: "-M argument given but max_inflight not specified") {
             arguments, given throws(ArgumentFault) in
-            guard given.integer > 0 else { throw ArgumentFault("Error: Maximum inflight messages must be greater than 0.") }
+            guard given.integer > 0 else {
+                throw ArgumentFault("Error: Maximum inflight messages must be greater than 0.")
+            }
             arguments.inflightMax = UInt16(clamping: given.integer)
         },
         ToolOption("-n", "--null-message", tools: [.pub, .rr]) { arguments, _ throws(ArgumentFault) in

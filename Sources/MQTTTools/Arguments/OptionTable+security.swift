@@ -7,24 +7,28 @@ extension OptionTable {
         ToolOption("--key", wants: "file") { $0.tls.keyFile = $1.text },
         ToolOption("--key-password-file", wants: "file", ours: "the key's password is the first line of FILE") {
             arguments, given throws(ArgumentFault) in
-            arguments.tls.keyPassword = try Secret.read(file: given.text, for: given.name)
+            arguments.tls.keyPassword = try SecretSource.read(file: given.text, for: given.name)
         },
-        ToolOption("--key-password-env", wants: "name", ours: "the key's password is in the environment variable NAME") {
+        ToolOption("--key-password-env", wants: "name", ours: "the key's password is in the environment variable NAME")
+        {
             arguments, given throws(ArgumentFault) in
-            arguments.tls.keyPassword = try Secret.read(variable: given.text, for: given.name)
+            arguments.tls.keyPassword = try SecretSource.read(variable: given.text, for: given.name)
         },
-        ToolOption("--p12", wants: "file", ours: "certificate and key from a PKCS#12 file") { $0.tls.pkcs12File = $1.text },
+        ToolOption("--p12", wants: "file", ours: "certificate and key from a PKCS#12 file") {
+            $0.tls.pkcs12File = $1.text
+        },
         ToolOption("--p12-password-file", wants: "file", ours: "its password is the first line of FILE") {
             arguments, given throws(ArgumentFault) in
-            arguments.tls.pkcs12Password = try Secret.read(file: given.text, for: given.name)
+            arguments.tls.pkcs12Password = try SecretSource.read(file: given.text, for: given.name)
         },
         ToolOption("--p12-password-env", wants: "name", ours: "its password is in the environment variable NAME") {
             arguments, given throws(ArgumentFault) in
-            arguments.tls.pkcs12Password = try Secret.read(variable: given.text, for: given.name)
+            arguments.tls.pkcs12Password = try SecretSource.read(variable: given.text, for: given.name)
         },
         ToolOption("--ciphers", wants: "ciphers") { $0.tls.ciphers = $1.text },
         ToolOption("--insecure") { arguments, _ in arguments.tls.skipsName = true },
-        ToolOption("--insecure-no-verify", ours: "believe any server: for a look at one, never for more") { arguments, _ in
+        ToolOption("--insecure-no-verify", ours: "believe any server: for a look at one, never for more") {
+            arguments, _ in
             arguments.tls.skipsEverything = true
         },
         ToolOption("--keyform", wants: "keyform") { $0.tls.keyForm = $1.text },

@@ -43,7 +43,8 @@ enum OptionTable {
             arguments.proxy = try ProxyArgument(url: given.text)
         },
         ToolOption(
-            "--resolve", wants: "HOST:ADDRESS", ours: "connect to ADDRESS where HOST is meant; TLS goes on checking HOST"
+            "--resolve", wants: "HOST:ADDRESS",
+            ours: "connect to ADDRESS where HOST is meant; TLS goes on checking HOST"
         ) { arguments, given throws(ArgumentFault) in
             let parts = given.text.split(separator: ":", maxSplits: 1).map(String.init)
             guard parts.count == 2 else {
@@ -81,11 +82,11 @@ enum OptionTable {
         ToolOption("-P", "--pw", wants: "password") { arguments, given in arguments.password = given.word.bytes },
         ToolOption("--password-file", wants: "file", ours: "the password is the first line of FILE") {
             arguments, given throws(ArgumentFault) in
-            arguments.password = try Secret.read(file: given.text, for: given.name)
+            arguments.password = try SecretSource.read(file: given.text, for: given.name)
         },
         ToolOption("--password-env", wants: "name", ours: "the password is in the environment variable NAME") {
             arguments, given throws(ArgumentFault) in
-            arguments.password = try Secret.read(variable: given.text, for: given.name)
+            arguments.password = try SecretSource.read(variable: given.text, for: given.name)
         },
         ToolOption("-u", "--username", wants: "username") { arguments, given throws(ArgumentFault) in
             arguments.userName = try given.utf8("-u")

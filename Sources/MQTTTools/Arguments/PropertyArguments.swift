@@ -59,10 +59,12 @@ package struct PropertyArguments: Sendable {
                 }
                 let isWrong =
                     switch (property, value) {
-                    case (.payloadFormatIndicator, .number(let number)), (.requestProblemInformation, .number(let number)),
+                    case (.payloadFormatIndicator, .number(let number)),
+                        (.requestProblemInformation, .number(let number)),
                         (.requestResponseInformation, .number(let number)):
                         number > 1
-                    case (.receiveMaximum, .number(0)), (.maximumPacketSize, .number(0)), (.topicAlias, .number(0)): true
+                    case (.receiveMaximum, .number(0)), (.maximumPacketSize, .number(0)), (.topicAlias, .number(0)):
+                        true
                     case (.subscriptionIdentifier, .number(let number)): !(1...268_435_455 ~= number)
                     case (.responseTopic, .text(let topic)): !TopicArgument.isName(topic)
                     default: false

@@ -69,7 +69,9 @@ enum CNumber {
 
     /// `atof`: 0 where it is no number.
     static func decimal(_ word: Word) -> Double {
-        let digits = word.bytes.prefix { UInt8(ascii: "0") <= $0 && $0 <= UInt8(ascii: "9") || "+-.eE".utf8.contains($0) }
+        let digits = word.bytes.prefix {
+            UInt8(ascii: "0") <= $0 && $0 <= UInt8(ascii: "9") || "+-.eE".utf8.contains($0)
+        }
         return Double(String(decoding: digits, as: UTF8.self)) ?? Double(integer(word))
     }
 }

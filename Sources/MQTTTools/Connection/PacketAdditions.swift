@@ -53,7 +53,7 @@ extension PropertyArguments {
         return nil
     }
 
-    func users(_ command: Command) -> [MQTTClient.UserProperty] {
+    func users(_ command: Command) -> [ClientUserProperty] {
         self[command].compactMap { if case .pair(let name, let value) = $0.value { .init(name, value) } else { nil } }
     }
 

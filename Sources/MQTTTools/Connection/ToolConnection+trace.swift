@@ -57,7 +57,7 @@ extension ToolConnection {
                 trace("sending UNSUBSCRIBE (Mid: \(unsubscribe.packetIdentifier), Topic: \(Self.text(filter)))")
             }
         case .pubrel(let pubrel): trace("sending PUBREL (m\(pubrel.packetIdentifier))")
-        default: trace("sending \(packet.type)".uppercased(after: "sending "))
+        default: trace("sending \(packet.type)")
         }
     }
 
@@ -74,10 +74,14 @@ extension ToolConnection {
         case .other(.pubrec(let packet)): traceReceived(.pubrec, packet.packetIdentifier, packet.reasonCode)
         case .other(.pubrel(let packet)): traceReceived(.pubrel, packet.packetIdentifier, packet.reasonCode)
         case .other(.pubcomp(let packet)): traceReceived(.pubcomp, packet.packetIdentifier, packet.reasonCode)
-        case .other(.connack(let connack)): trace("received CONNACK (\(connack.returnCode(session.version)))")
+        case .other(.connack(let connack)):
+            let code = session.version == .v5 ? connack.reasonCode.rawValue : connack.returnCode
+            // The name that the server gives holds from here on.
+            let name = connack.properties.assignedClientIdentifier.map { Self.text($0) } ?? name
+            standardOutput.print("Client \(name) received CONNACK (\(code))")
         case .other(.disconnect(let disconnect)):
             standardOutput.print("Received DISCONNECT (\(disconnect.reasonCode.rawValue))")
-        case .other(let packet): trace("received \(packet.type)".uppercased(after: "received "))
+        case .other(let packet): trace("received \(packet.type)")
         }
     }
 
@@ -95,12 +99,5 @@ extension ToolConnection {
     private static func hex(_ byte: UInt8) -> String {
         let text = String(byte, radix: 16)
         return text.count < 2 ? "0" + text : text
-    }
-}
-
-extension String {
-    /// The name of a packet as the standard writes it.
-    fileprivate func uppercased(after prefix: String) -> String {
-        prefix + dropFirst(prefix.count).uppercased()
     }
 }

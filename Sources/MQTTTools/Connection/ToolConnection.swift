@@ -33,8 +33,7 @@ final class ToolConnection {
     private var deliveries: [Message] = []
     /// The packet identifier used last: `-d` counts on from it for messages at QoS 0, which have none.
     var lastIdentifier: UInt16 = 0
-    /// What the server refused the connection with.
-    private(set) var refusal: ReasonCode?
+    private var isTracing: Bool
     /// A DISCONNECT of ours has been sent.
     private(set) var hasSaidGoodbye = false
 
@@ -48,6 +47,7 @@ final class ToolConnection {
         self.session = session
         self.conversation = conversation
         self.standardOutput = standardOutput
+        isTracing = arguments.isDebug
         additions = PacketAdditions(arguments)
     }
 
@@ -119,10 +119,7 @@ final class ToolConnection {
     }
 
     private func receive(_ packet: ControlPacket, at now: ClientSession.Instant) {
-        if arguments.isDebug { traceReceived(packet) }
-        if case .other(.connack(let connack)) = packet.content, connack.reasonCode != .success {
-            refusal = connack.reasonCode
-        }
+        if isTracing { traceReceived(packet) }
         session.receive(packet, at: now)
         obeyAll()
         switch packet.content {
@@ -195,7 +192,7 @@ final class ToolConnection {
     private func send(_ packet: ControlPacket) {
         var packet = packet
         additions.apply(to: &packet)
-        if arguments.isDebug { traceSent(packet) }
+        if isTracing { traceSent(packet) }
         codec.encode(packet, into: &output)
         if output.count >= Self.flushBytes { flush() }
     }
@@ -220,10 +217,13 @@ final class ToolConnection {
     // MARK: Closing
 
     /// DISCONNECT, and the end of it all.
-    /// - Parameter withWill: lets the server publish the will; 5.0 only.
-    func sayGoodbye(withWill: Bool = false) {
+    /// - Parameters:
+    ///   - withWill: lets the server publish the will; 5.0 only.
+    ///   - quietly: without a line of `-d`.
+    func sayGoodbye(withWill: Bool = false, quietly: Bool = false) {
         guard !hasSaidGoodbye, session.state != .disconnected else { return }
         hasSaidGoodbye = true
+        isTracing = arguments.isDebug && !quietly
         let properties = arguments.properties
         do {
             try session.disconnect(
@@ -241,11 +241,12 @@ final class ToolConnection {
         timer?.cancel()
         timer = nil
         guard let channel else { return }
-        if case .connectionRefused = error {
+        if case .connectionRefused = error, arguments.tool != .pub {
             // mosquitto takes its leave of a server that would not have it, too.
             send(ControlPacket(.disconnect(Disconnect(reasonCode: .normalDisconnection))))
         }
         flush()
+        standardOutput.flush()  // the process may end before this tick does
         self.channel = nil
         let ended = self.ended
         self.ended = nil

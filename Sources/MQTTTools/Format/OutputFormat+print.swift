@@ -32,10 +32,12 @@ extension OutputFormat {
         case .correlationData: line += message.properties.correlationData ?? []
         case .double, .float: return floatingPoint(field, message.payload, shape, to: &line)
         case .expiry: integer(message.properties.messageExpiryIntervalSeconds.map(Int.init), shape, to: &line)
-        case .payloadFormat: integer(message.properties.payloadFormatIndicator.map { Int($0.rawValue) }, shape, to: &line)
+        case .payloadFormat:
+            integer(message.properties.payloadFormatIndicator.map { Int($0.rawValue) }, shape, to: &line)
         case .isoTime: text(moment.iso, shape, to: &line)
         case .json: JSONMessage(message, moment).append(embedsPayload: false, pretty: pretty, to: &line)
-        case .jsonWithPayload: return JSONMessage(message, moment).append(embedsPayload: true, pretty: pretty, to: &line)
+        case .jsonWithPayload:
+            return JSONMessage(message, moment).append(embedsPayload: true, pretty: pretty, to: &line)
         case .length: integer(message.payload.count, shape, to: &line)
         case .messageIdentifier: integer(Int(message.receipt?.packetIdentifier ?? 0), shape, to: &line)
         case .payload: payload(message.payload, shape, to: &line)

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Secrets that do not stand in the command line, where `ps` shows them to everybody.
-enum Secret {
+enum SecretSource {
     /// The longest that CONNECT can carry, in bytes.
     private static let bytesMax = 65_535
 
