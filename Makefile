@@ -15,7 +15,10 @@ define script
 scripts/$(1) $(2)
 endef
 
-.PHONY: help run build test test-unit interoperability conformance conformance-loops simulate login-storm crash reload fuzz fuzz-smoke mutants mutants-smoke \
+# Where `make install` puts it.
+PREFIX ?= /usr/local
+
+.PHONY: help run build install test test-unit interoperability conformance conformance-loops simulate login-storm crash reload fuzz fuzz-smoke mutants mutants-smoke \
 	examples docs relay-cuts bench format lint clean setup setup-test
 
 help: ## This list
@@ -28,6 +31,9 @@ run: setup ## Install what running needs, build in release mode, start the broke
 build: setup ## Build the program in release mode
 	@scripts/build -c release --product martlet
 	@echo "Built .build/release/martlet"
+
+install: setup ## A release that needs no Swift, and mosquitto's names for its parts (PREFIX=$$HOME/.local)
+	@scripts/install $(PREFIX)
 
 test: setup-test ## Install what testing needs, build, and run every test
 	@scripts/build --build-tests
@@ -100,6 +106,10 @@ bench-tls: ## What TLS costs, beside mosquitto: messages, handshakes, memory (AR
 	@scripts/build -c release --product martlet
 	scripts/bench --help > /dev/null  # builds the load generator
 	Benchmarks/tls.py $(ARGS)
+
+bench-tools: setup-test ## martlet pub and sub beside mosquitto's (ARGS="--lines 100000 --rounds 1")
+	@scripts/install .build/installed
+	Benchmarks/tools.py --tools .build/installed/libexec/martlet --broker '.build/installed/bin/martlet broker -p {port}' $(ARGS)
 
 format: ## Rewrite the Swift sources as .swift-format says
 	swift format format --in-place --parallel --recursive Package.swift Sources Apps Tests

@@ -201,7 +201,8 @@ let package = Package(
             name: "MQTTDeliveryTests", dependencies: ["MQTTDelivery", "MQTTProtocol", "SeededRandom"],
             swiftSettings: house),
         // The tools' arguments, formats and conversations, beside mosquitto's.
-        .testTarget(name: "MQTTToolsTests", dependencies: ["MQTTTools"], swiftSettings: house),
+        .testTarget(
+            name: "MQTTToolsTests", dependencies: ["MQTTTools", "MQTTClient", "MQTTProtocol"], swiftSettings: house),
         // The client: its session without sockets, from seeds; then against scripted peers and brokers.
         .testTarget(
             name: "MQTTClientTests",

@@ -19,10 +19,12 @@ struct Martlet: AsyncParsableCommand {
         subcommands: [
             BrokerCommand.self, ConfigCommand.self, StoreCommand.self, PasswordCommand.self, ExplainCommand.self,
             CertsCommand.self, PublishCommand.self, SubscribeCommand.self, RequestCommand.self, JSONCommand.self,
+            CompletionCommand.self,
         ])
 
     static func main() async {
         if ProgramName.called == PasswordCommand.mosquittoName { ProgramName.run(PasswordCommand.self) }
+        if ProgramName.called == "mosquitto" { await ProgramName.run(BrokerCommand.self) }
         MkcertProgram.runIfCalledSo()
         await ToolCommands.runIfCalledSo()
         await main(nil)

@@ -12,10 +12,25 @@ enum ProgramName {
             try parsed.run()
             exit(0)
         } catch {
-            let code = command.exitCode(for: error)
-            let message = command.fullMessage(for: error)
-            if !message.isEmpty { code.isSuccess ? print(message) : Terminal.complain(message) }
-            exit(code == .validationFailure ? 1 : code.rawValue)
+            end(command, error)
         }
+    }
+
+    /// The same for a command that waits.
+    static func run(_ command: (some AsyncParsableCommand).Type) async -> Never {
+        do {
+            var parsed = try command.parse(Array(CommandLine.arguments.dropFirst()))
+            try await parsed.run()
+            exit(0)
+        } catch {
+            end(command, error)
+        }
+    }
+
+    private static func end(_ command: (some ParsableCommand).Type, _ error: any Error) -> Never {
+        let code = command.exitCode(for: error)
+        let message = command.fullMessage(for: error)
+        if !message.isEmpty { code.isSuccess ? print(message) : Terminal.complain(message) }
+        exit(code == .validationFailure ? 1 : code.rawValue)
     }
 }

@@ -62,8 +62,7 @@ struct HostPort {
 extension ProxyArgument {
     init(url: String) throws(ArgumentFault) {
         guard url.lowercased().hasPrefix("socks5h://") else {
-            let scheme = url.range(of: "://").map { String(url[..<$0.lowerBound]) } ?? url
-            throw ArgumentFault("Error: Unsupported proxy protocol: \(scheme)", emptyLine: false)
+            throw ArgumentFault("Error: Unsupported proxy protocol: \(url)", emptyLine: false)
         }
         var rest = url.dropFirst(10).prefix { $0 != "/" }
         var (user, password): (String?, String?)
@@ -81,17 +80,5 @@ extension ProxyArgument {
                 "Error: Invalid proxy port \(1...65_535 ~= port ? 0 : port)", emptyLine: false)
         }
         self.init(host: place.host, port: port, userName: user, password: password)
-    }
-}
-
-extension String {
-    /// The first place of a text within this one.
-    fileprivate func range(of text: String) -> Range<String.Index>? {
-        var at = startIndex
-        while at < endIndex {
-            if self[at...].hasPrefix(text) { return at..<index(at, offsetBy: text.count) }
-            at = index(after: at)
-        }
-        return nil
     }
 }

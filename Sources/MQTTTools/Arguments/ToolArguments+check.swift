@@ -14,6 +14,14 @@ extension ToolArguments {
         }
         try properties.check()
         if tool != .sub { try checkMessage() }
+        if ignoresRetained, onlyRetained {
+            throw ArgumentFault(
+                "\nError: Combining '-R' and '--retained-only' makes no sense.", emptyLine: false, namesHelp: false)
+        }
+        if tool == .rr, properties.text(.publish, .responseTopic) != nil {
+            throw ArgumentFault(
+                "Error in PUBLISH properties: Duplicate response topic.", emptyLine: false, namesHelp: false)
+        }
         if password != nil, userName == nil, protocolVersion != .v5 {
             throw refusal("Error: A password needs a username (-u) before MQTT v5.")
         }

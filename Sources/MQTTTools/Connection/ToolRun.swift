@@ -139,6 +139,9 @@ final class ToolRun {
             say(failure.description)
             say("Error: \(ExitStatus.proxy.text)")
             return ExitStatus.proxy.rawValue
+        case .settings where arguments.tls.isWanted:
+            say("Error: Problem setting TLS options: \(failure.reason).")
+            return ExitStatus.failure.rawValue
         case .settings, .webSocket: break
         }
         if failure.stage == .lookup { return ExitStatus.failure.rawValue }

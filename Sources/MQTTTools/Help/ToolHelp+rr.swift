@@ -1,5 +1,6 @@
 extension ToolHelp {
-    /// What mosquitto_rr 2.0.11 says to `--help`, by the Eclipse Mosquitto project under the EDL 1.0.
+    /// What mosquitto_rr 2.0.11 says to `--help`, word for word:
+    /// copyright Roger Light and contributors of Eclipse Mosquitto, used under the Eclipse Distribution License 1.0 (BSD-3-Clause).
     static let rr = #"""
         %NAME% is an mqtt client that can be used to publish a request message and wait for a response.
                      Defaults to MQTT v5, where the Request-Response feature will be used, but v3.1.1 can also be used

@@ -1,5 +1,6 @@
 extension ToolHelp {
-    /// What mosquitto_sub 2.0.11 says to `--help`, by the Eclipse Mosquitto project under the EDL 1.0.
+    /// What mosquitto_sub 2.0.11 says to `--help`, word for word:
+    /// copyright Roger Light and contributors of Eclipse Mosquitto, used under the Eclipse Distribution License 1.0 (BSD-3-Clause).
     static let sub = #"""
         %NAME% is a simple mqtt client that will subscribe to a set of topics and print all messages it receives.
         %BANNER%

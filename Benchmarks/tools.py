@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""martlet pub and sub beside Debian's mosquitto_pub and mosquitto_sub, through the same broker, in turns.
+
+    Benchmarks/tools.py [--lines 1000000] [--rounds 3] [--tools FOLDER] [--broker 'COMMAND -p {port}'] [--json FILE]
+
+`lines`: so many go in at `pub -l` and come out of `sub`; seconds from the start of `pub` to the end of `sub`, the CPU seconds
+and the largest resident set of both. `start`: from the start of the process to its first message at a server that answers at
+once. --tools is a folder with mosquitto_pub and mosquitto_sub as `make install` puts it.
+"""
+import argparse
+import json
+import os
+import pathlib
+import random
+import socket
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+
+from wire import packet
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait(process, seconds):
+    """Its exit status and what it used, as wait4 tells."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pid, status, used = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return process.returncode, used
+        time.sleep(0.002)
+    process.kill()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return None, used
+
+
+def lines(tools, port, qos, path, count, seconds):
+    """One pass of all lines."""
+    with tempfile.NamedTemporaryFile() as out, open(path) as source:
+        sub = subprocess.Popen(
+            [tools / "mosquitto_sub", "-p", str(port), "-q", str(qos), "-t", "bench/lines", "-C", str(count)], stdout=out)
+        time.sleep(0.5)
+        begin = time.monotonic()
+        pub = subprocess.Popen(
+            [tools / "mosquitto_pub", "-p", str(port), "-q", str(qos), "-t", "bench/lines", "-l"], stdin=source)
+        pub_status, pub_used = wait(pub, seconds)
+        sub_status, sub_used = wait(sub, seconds if pub_status == 0 else 5)
+        taken = time.monotonic() - begin
+        with open(out.name, "rb") as result, open(path, "rb") as wanted:
+            came = sum(1 for _ in result)
+            result.seek(0)
+            same = sub_status == 0 and all(a == b for a, b in zip(result, wanted))
+    return {
+        "seconds": taken, "lines": came, "in_order": same, "status": [pub_status, sub_status],
+        "pub_cpu_s": pub_used.ru_utime + pub_used.ru_stime, "sub_cpu_s": sub_used.ru_utime + sub_used.ru_stime,
+        "pub_rss_kb": pub_used.ru_maxrss, "sub_rss_kb": sub_used.ru_maxrss}
+
+
+class Server:
+    """Answers CONNECT and SUBSCRIBE at once, and says when the first PUBLISH or SUBSCRIBE came."""
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.first = None
+        self.came = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            connection, _ = self.socket.accept()
+            connection.recv(4096)
+            connection.sendall(packet(0x20, b"\0\0"))
+            data = connection.recv(4096)
+            self.first = time.monotonic()
+            self.came.set()
+            if data[:1] == b"\x82":
+                connection.sendall(packet(0x90, data[2:4] + b"\0"))
+            while connection.recv(4096):
+                pass
+            connection.close()
+
+
+def start(tools, server, line):
+    server.came.clear()
+    begin = time.monotonic()
+    process = subprocess.Popen(
+        [tools / line[0], "-p", str(server.port), *line[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if not server.came.wait(10):
+        raise SystemExit(f"{line} sent nothing")
+    taken = server.first - begin
+    process.wait(timeout=10)
+    return taken
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--lines", type=int, default=1_000_000)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--starts", type=int, default=31)
+    options.add_argument("--tools", type=pathlib.Path, required=True)
+    options.add_argument("--theirs", type=pathlib.Path, default=pathlib.Path("/usr/bin"))
+    options.add_argument("--broker", default=f"{ROOT}/.build/release/martlet broker -p {{port}}")
+    options.add_argument("--qos", default="0,1")
+    options.add_argument("--timeout", type=float, default=600)
+    options.add_argument("--json")
+    chosen = options.parse_args()
+    houses = {"martlet": chosen.tools, "mosquitto": chosen.theirs}
+    results = {"lines": {}, "start": {}}
+
+    port = free_port()
+    broker = subprocess.Popen(
+        chosen.broker.format(port=port).split(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    time.sleep(1)
+    try:
+        with tempfile.NamedTemporaryFile("w") as source:
+            chance = random.Random(1)
+            for number in range(chosen.lines):
+                source.write(f"{number} {chance.random():.6f} line\n")
+            source.flush()
+            for qos in map(int, chosen.qos.split(",")):
+                for _ in range(chosen.rounds):
+                    for house, tools in houses.items():
+                        done = lines(tools, port, qos, source.name, chosen.lines, chosen.timeout)
+                        results["lines"].setdefault(f"q{qos}", {}).setdefault(house, []).append(done)
+                        print(f"lines q{qos} {house}: {json.dumps(done)}", flush=True)
+    finally:
+        broker.terminate()
+        broker.wait()
+
+    server = Server()
+    commands = {
+        "pub": ["mosquitto_pub", "-t", "a", "-m", "b"], "sub": ["mosquitto_sub", "-t", "a", "-E"]}
+    for _ in range(chosen.starts):
+        for name, line in commands.items():
+            for house, tools in houses.items():
+                results["start"].setdefault(name, {}).setdefault(house, []).append(start(tools, server, line))
+
+    print("\n| what | martlet | mosquitto | times |\n|---|---|---|---|")
+    for qos, by_house in results["lines"].items():
+        ours, theirs = (statistics.median(r["seconds"] for r in by_house[h]) for h in houses)
+        print(f"| {chosen.lines} lines, {qos}, s | {ours:.2f} | {theirs:.2f} | {theirs / ours:.2f} |")
+        for key in ("pub_cpu_s", "sub_cpu_s", "pub_rss_kb", "sub_rss_kb"):
+            ours, theirs = (statistics.median(r[key] for r in by_house[h]) for h in houses)
+            print(f"| … {key} | {ours:.2f} | {theirs:.2f} | {theirs / ours:.2f} |")
+        for house in houses:
+            bad = [r for r in by_house[house] if r["lines"] != chosen.lines or not r["in_order"]]
+            if bad:
+                print(f"| … {house}: {len(bad)} of {len(by_house[house])} rounds lost lines or order | | | |")
+    for name, by_house in results["start"].items():
+        ours, theirs = (statistics.median(by_house[h]) * 1_000 for h in houses)
+        print(f"| start of {name} to its first message, ms | {ours:.1f} | {theirs:.1f} | {theirs / ours:.2f} |")
+    if chosen.json:
+        pathlib.Path(chosen.json).write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

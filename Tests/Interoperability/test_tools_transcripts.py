@@ -1,0 +1,142 @@
+"""The seeds' transcripts, line by line: our tools against our broker and Debian's; with its dynamic security too."""
+
+import json
+import pathlib
+import time
+
+import pytest
+
+from authority import Authority
+from our_tools import GOLDEN, OURS, HouseBroker, Listener, run
+
+LOCAL = """
+per_listener_settings false
+listener {port} 127.0.0.1
+allow_anonymous true
+persistence false
+"""
+PAYLOAD = '{"greeting": "Cool MQTT2"}'
+
+
+@pytest.fixture(params=["martlet", "mosquitto"])
+def house(request):
+    with HouseBroker(request.param, LOCAL) as broker:
+        yield broker
+
+
+def golden(name):
+    return (GOLDEN / name).read_text()
+
+
+def test_e16_then_e15_with_pings(house):
+    published = run(OURS, ["mosquitto_pub", "-d", "-r", "-h", "localhost", "-p", str(house.port), "-u", "u", "-P", "p",
+                           "-t", "test/topic", "-m", PAYLOAD])
+    assert published.stdout.decode() == golden("e16_pub_retained.txt")
+    assert (published.returncode, published.stderr) == (0, b"")
+    # The seed waits 10 seconds twice; half of that is the least that mosquitto takes.
+    line = f"mosquitto_sub -d -k 5 -v -h localhost -p {house.port} -u u -P p -t test/topic"
+    with Listener(OURS, line) as listener:
+        listener.until("received PINGRESP", count=2, seconds=30)
+        listener.process.terminate()
+        assert listener.end() == 0
+        assert listener.output == golden("e15_sub_keepalive.txt")
+
+
+def test_e29_last_will(house):
+    sub = f"mosquitto_sub -d -v -p {house.port} -t test/lwt"
+    pub = (f"mosquitto_pub -p {house.port} -t test/x -m x --repeat 3 --repeat-delay 30 --will-topic test/lwt "
+           "--will-qos 1 --will-payload 'publisher has lost connectivity' -d")
+    with Listener(OURS, sub) as listener:
+        listener.until("Subscribed")
+        with Listener(OURS, pub) as publisher:
+            publisher.until("sending PUBLISH")
+            publisher.process.kill()
+            publisher.process.wait()
+        listener.until("lost connectivity")
+        listener.process.terminate()
+        assert listener.end() == 0
+        assert listener.output == golden("e29_lwt_sub.txt")
+
+
+def test_publish_twice_at_qos_2(house):
+    done = run(OURS, f"mosquitto_pub -d -q 2 -p {house.port} -t test/y -m abc --repeat 2 --repeat-delay 0.1")
+    assert done.stdout.decode() == golden("pub_q2_repeat2.txt")
+    assert done.returncode == 0
+
+
+def test_subscribe_at_qos_2(house):
+    with Listener(OURS, f"mosquitto_sub -d -v -q 2 -C 1 -p {house.port} -t test/q2") as listener:
+        listener.until("Subscribed")
+        assert run(OURS, f"mosquitto_pub -q 2 -p {house.port} -t test/q2 -m q2msg").returncode == 0
+        assert listener.end() == 0
+        assert listener.output == golden("sub_q2.txt")
+
+
+def test_pings_come_every_keepalive(house):
+    with Listener(OURS, f"mosquitto_sub -d -k 5 -p {house.port} -t test/ping") as listener:
+        listener.until("received PINGRESP")
+        first = time.monotonic()
+        listener.until("received PINGRESP", count=2)
+        assert 3 < time.monotonic() - first < 7
+
+
+# E47 and E50: mosquitto with its dynamic security, certificates for names.
+
+PLUGIN = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so"
+
+
+def dynamic_security(folder, clients, roles):
+    folder.chmod(0o755)
+    authority = Authority(folder)
+    authority.issue("server", "/CN=localhost", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+    authority.issue("client", "/CN=client.liot.com")
+    (folder / "dynamic-security.json").write_text(json.dumps({
+        "defaultACLAccess": {
+            "publishClientSend": True, "publishClientReceive": True, "subscribe": False, "unsubscribe": True},
+        "clients": clients, "groups": [], "roles": roles}))
+    for path in folder.iterdir():
+        path.chmod(0o644)
+    return f"""
+per_listener_settings false
+user root
+plugin {PLUGIN}
+plugin_opt_config_file {folder}/dynamic-security.json
+listener {{port}} 127.0.0.1
+cafile {folder}/ca.crt
+certfile {folder}/server.crt
+keyfile {folder}/server.key
+require_certificate true
+use_identity_as_username true
+persistence false
+"""
+
+
+def secured(folder, port, tool):
+    return (f"mosquitto_{tool} -d -h localhost -p {port} -i DSN000001 --cafile {folder}/ca.crt "
+            f"--cert {folder}/client.crt --key {folder}/client.key -t test/topic")
+
+
+def test_e47_denied(tmp_path):
+    with HouseBroker("mosquitto", dynamic_security(tmp_path, [], [])) as broker:
+        done = run(OURS, secured(tmp_path, broker.port, "sub") + " -k 10 -v")
+        transcript = f"{done.stdout.decode()}exit={done.returncode}\n"
+        assert transcript == golden("e47_denied_tls_sub.txt")
+        assert done.stderr.decode() == golden("e47_denied_tls_sub.stderr.txt")
+        end = time.monotonic() + 5
+        while "Client DSN000001 disconnected." not in broker.log and time.monotonic() < end:
+            time.sleep(0.05)
+        assert "New client connected" in broker.log and "u'client.liot.com'" in broker.log
+
+
+def test_e50_allowed(tmp_path):
+    clients = [{"username": "client.liot.com", "roles": [{"rolename": "reader"}]}]
+    roles = [{"rolename": "reader", "acls": [
+        {"acltype": "subscribePattern", "topic": "#", "priority": 0, "allow": True}]}]
+    with HouseBroker("mosquitto", dynamic_security(tmp_path, clients, roles)) as broker:
+        published = run(OURS, [*secured(tmp_path, broker.port, "pub").split(), "-r", "-m", PAYLOAD])
+        assert published.returncode == 0, published.stderr
+        with Listener(OURS, secured(tmp_path, broker.port, "sub") + " -k 10 -v") as listener:
+            listener.until("Cool MQTT2")
+            listener.process.terminate()
+            assert listener.end() == 0
+            assert listener.output == golden("e50_allowed_tls_sub.txt")
