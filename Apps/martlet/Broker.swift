@@ -63,7 +63,7 @@ struct BrokerCommand: AsyncParsableCommand {
             return
         }
         // Before anybody can connect: whoever sees us listen may stop us.
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1, .sighup)
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1, .sigusr2, .sighup)
         let broker: Broker
         do {
             broker = try Broker(configuration, secrets)
@@ -77,15 +77,16 @@ struct BrokerCommand: AsyncParsableCommand {
             Self.complain("Error: \(error)")
             throw ExitCode(1)
         }
-        for await signal in signals {
-            if signal == .sigusr1 {
-                broker.saveStore()
-            } else if signal == .sighup {
-                await broker.reload(from: source)
-            } else {
-                break
+        let reopening = ReopenSignal { [broker] in broker.reopenLog() }
+        serving: for await signal in signals {
+            switch signal {
+            case .sigusr1: broker.saveStore()
+            case .sigusr2: broker.logStatus()
+            case .sighup: await broker.reload(from: source)
+            default: break serving
             }
         }
+        reopening.end()
         await broker.stop()
     }
 

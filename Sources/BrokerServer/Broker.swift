@@ -192,8 +192,8 @@ extension Broker {
 // MARK: The process
 
 extension Broker {
-    /// For log rotation: the log file is opened anew by its name.
-    func reopenLog() {
+    /// SIGRTMIN, for log rotation: the log file is opened anew by its name.
+    package func reopenLog() {
         do { try log.reopen() } catch {
             log.write(.error, "Error: \(error). Lines go on into the old file.")
         }

@@ -126,6 +126,26 @@ struct ProcessTests {
         #expect(program.isRunning)
     }
 
+    @Test("SIGRTMIN opens the log file anew and reads no configuration; SIGUSR2 writes one line of what there is")
+    func otherSignals() throws {
+        let port = try #require(Loopback.freePort())
+        let program = try Program(
+            ["broker", "-c", "{directory}/broker.conf"],
+            files: ["broker.conf": conf("log_dest file {directory}/martlet.log\n", port: port)])
+        #expect(program.answers(port: port))
+        let log = "\(program.directory)/martlet.log"
+        #expect(rename(log, log + ".1") == 0)
+        program.signal(__libc_current_sigrtmin())
+        #expect(Deadline(milliseconds: patienceMilliseconds).wait { access(log, F_OK) == 0 })
+        program.signal(SIGUSR2)
+        #expect(
+            Deadline(milliseconds: patienceMilliseconds).wait {
+                program.file("martlet.log").contains("Status: clients connected: 0, sessions: 0, subscriptions: 0,")
+            })
+        #expect(!program.file("martlet.log").contains("Reloading config."))
+        #expect(program.isRunning)
+    }
+
     @Test("Where it cannot be opened anew, lines go on into the old file")
     func keepsOldLog() throws {
         let folder = try Folder()

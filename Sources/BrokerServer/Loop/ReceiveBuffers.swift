@@ -8,12 +8,17 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
     static let readBytesMax = 262_144
     /// The same under TLS, one record: NIOSSL keeps as large a buffer for each connection as it had to decrypt at once.
     static let securedReadBytesMax = 16_384
+    /// Under TLS for a connection that filled its last reads: several records at once, and as many in what is written then.
+    static let busyReadBytesMax = 65_536
+    /// Full reads in a row that make a TLS connection a busy one; one that is not full ends it.
+    static let fullReadsOfBusy = 4
     /// NIO keeps a connection's first buffer for its next read; this is all it gets to keep.
     static let parkedBytes = 128
 
     private let loop: NIOLoopBound<ShardLoop>
     private let isSecured: Bool
     private var isFirst = true
+    private var fullReads = 0
 
     init(loop: NIOLoopBound<ShardLoop>, isSecured: Bool = false) {
         self.loop = loop
@@ -23,6 +28,10 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
         if isFirst { return allocator.buffer(capacity: ReceiveBuffers.parkedBytes) }
         if isSecured {
+            if fullReads >= ReceiveBuffers.fullReadsOfBusy {
+                return loop.value.receivePool.takeBusy()
+                    ?? allocator.buffer(capacity: ReceiveBuffers.busyReadBytesMax)
+            }
             return loop.value.receivePool.takeSecured()
                 ?? allocator.buffer(capacity: ReceiveBuffers.securedReadBytesMax)
         }
@@ -31,6 +40,7 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
 
     mutating func record(actualReadBytes: Int) -> Bool {
         isFirst = false
+        fullReads = actualReadBytes >= ReceiveBuffers.securedReadBytesMax ? fullReads + 1 : 0
         return true
     }
 }
@@ -39,6 +49,7 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
 struct ReceivePool {
     private var plain: ByteBuffer?
     private var secured: ByteBuffer?
+    private var busy: ByteBuffer?
 
     mutating func take() -> ByteBuffer? {
         guard var buffer = plain else { return nil }
@@ -54,11 +65,19 @@ struct ReceivePool {
         return buffer
     }
 
+    mutating func takeBusy() -> ByteBuffer? {
+        guard var buffer = busy else { return nil }
+        busy = nil
+        buffer.clear()
+        return buffer
+    }
+
     /// Takes a buffer back if it is one of these, by its size.
     mutating func give(_ buffer: ByteBuffer) {
         switch buffer.storageCapacity {
         case ReceiveBuffers.readBytesMax..<(ReceiveBuffers.readBytesMax * 2): plain = buffer
         case ReceiveBuffers.securedReadBytesMax..<(ReceiveBuffers.securedReadBytesMax * 2): secured = buffer
+        case ReceiveBuffers.busyReadBytesMax..<(ReceiveBuffers.busyReadBytesMax * 2): busy = buffer
         default: break
         }
     }

@@ -1,3 +1,4 @@
+import BrokerConfiguration
 import BrokerCore
 import BrokerStore
 import NIOConcurrencyHelpers
@@ -40,5 +41,23 @@ extension Broker {
             }
         }
         sys.withLockedValue { $0.timer = timer }
+    }
+
+    /// SIGUSR2: one line of what there is. (mosquitto writes its whole tree of subscriptions, "for debugging only"; a tree of
+    /// a million would hold up the log.)
+    package func logStatus() {
+        let loops = loops
+        let log = log
+        let store = store
+        guard let first = loops.first else { return }
+        let gathered = loops.map { loop in loop.eventLoop.submit { loop.value.status() } }
+        EventLoopFuture.whenAllSucceed(gathered, on: first.eventLoop).whenSuccess { all in
+            let status = all.reduce(ShardStatus(), +)
+            let queued = store?.statistics.queued ?? status.waitingMessages
+            log.write(
+                .information,
+                "Status: clients connected: \(status.clientsConnected), sessions: \(status.sessions), subscriptions: "
+                    + "\(status.subscriptions), retained messages: \(status.retainedMessages), queued messages: \(queued).")
+        }
     }
 }
