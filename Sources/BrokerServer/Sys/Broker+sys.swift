@@ -57,7 +57,8 @@ extension Broker {
             log.write(
                 .information,
                 "Status: clients connected: \(status.clientsConnected), sessions: \(status.sessions), subscriptions: "
-                    + "\(status.subscriptions), retained messages: \(status.retainedMessages), queued messages: \(queued).")
+                    + "\(status.subscriptions), retained messages: \(status.retainedMessages), queued messages: \(queued)."
+            )
         }
     }
 }
