@@ -47,11 +47,16 @@ enum ToolCommands {
                 tool, Array(words().dropFirst(behind)), name: name, version: BrokerServer.Martlet.version))
     }
 
-    /// As bytes: Swift's own list repairs what is not UTF-8.
+    /// As bytes: Swift's own list repairs what is not UTF-8. Passwords are taken out of what `ps` shows; whoever looks in the
+    /// first milliseconds still sees them.
     private static func words() -> [Word] {
-        let words = UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc))
-        return words.compactMap { $0 }.map { word in
+        let pointers = UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).compactMap { $0 }
+        let words = pointers.map { word in
             Word(UnsafeBufferPointer(start: word, count: strlen(word)).map { UInt8(bitPattern: $0) })
         }
+        for (place, range) in SecretWords.ranges(in: words) {
+            memset(pointers[place] + range.lowerBound, Int32(UInt8(ascii: "*")), range.count)
+        }
+        return words
     }
 }

@@ -61,10 +61,12 @@ package enum ToolCompletion {
     }
 
     private static func zsh(_ rest: String) -> String {
-        // The script's first line names the commands it is for, and its last runs it.
+        // zsh loads the file as the function _martlet, and calls that name from then on: it must be ours, and decide.
         let compdef = "#compdef martlet " + Tool.allCases.map(\.mosquittoName).joined(separator: " ")
-        let body = rest.split(separator: "\n", omittingEmptySubsequences: false)
-            .filter { !$0.hasPrefix("#compdef") && $0 != "_martlet" && $0 != "_martlet \"$@\"" }
+        let lines = rest.split(separator: "\n", omittingEmptySubsequences: false)
+        let end = lines.lastIndex { $0.hasPrefix("if [[ \"${funcstack[1]}\"") } ?? lines.endIndex
+        let body = lines[..<end].filter { !$0.hasPrefix("#compdef") }
+            .map { $0 == "_martlet() {" ? "_martlet_rest() {" : $0 }
             .joined(separator: "\n")
         var script =
             compdef + "\n" + body
@@ -77,15 +79,18 @@ package enum ToolCompletion {
                 esac
                 if (( ${files[(Ie)$before]} )); then _files; else compadd -- $names; fi
             }
-            case ${words[1]:t} in
-            mosquitto_pub) _martlet_tool pub ;;
-            mosquitto_sub) _martlet_tool sub ;;
-            mosquitto_rr) _martlet_tool rr ;;
-            *) case ${words[2]:-} in
-                pub | sub | rr) if (( CURRENT > 2 )); then _martlet_tool ${words[2]}; else _martlet "$@"; fi ;;
-                *) _martlet "$@" ;;
-                esac ;;
-            esac
+            _martlet() {
+                case ${words[1]:t} in
+                mosquitto_pub) _martlet_tool pub; return ;;
+                mosquitto_sub) _martlet_tool sub; return ;;
+                mosquitto_rr) _martlet_tool rr; return ;;
+                esac
+                case ${words[2]:-} in
+                pub | sub | rr) if (( CURRENT > 2 )); then _martlet_tool ${words[2]}; return; fi ;;
+                esac
+                _martlet_rest "$@"
+            }
+            _martlet "$@"
 
             """
         return script

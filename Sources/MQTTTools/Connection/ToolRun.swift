@@ -127,14 +127,12 @@ final class ToolRun {
         switch failure.stage {
         case .socket:
             guard let number = failure.errorNumber else { break }
+            // A broker without TLS hangs up on the first bytes of it.
+            if arguments.tls.isWanted, number == ECONNRESET || number == EPIPE { return complain(tls: failure) }
             say("Error: \(String(cString: strerror(number)))")
             return ExitStatus.failure.rawValue
         case .lookup: say("Unable to connect (Lookup error.).")
-        case .tls:
-            if failure.certificateProblem == .wrongName { say("Error: host name verification failed.") }
-            say(failure.description)
-            say("Error: \(ExitStatus.tls.text)")
-            return ExitStatus.tls.rawValue
+        case .tls: return complain(tls: failure)
         case .proxy:
             say(failure.description)
             say("Error: \(ExitStatus.proxy.text)")
@@ -147,6 +145,13 @@ final class ToolRun {
         if failure.stage == .lookup { return ExitStatus.failure.rawValue }
         say("Error: \(failure)")
         return ExitStatus.failure.rawValue
+    }
+
+    /// What went wrong and what helps, then mosquitto's words for all of it.
+    private func complain(tls failure: ConnectFailure) -> Int32 {
+        if failure.certificateProblem == .wrongName { say("Error: host name verification failed.") }
+        say(failure.description)
+        return complain(.tls)
     }
 
     private func say(_ text: String) {

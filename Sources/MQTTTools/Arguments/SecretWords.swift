@@ -1,0 +1,31 @@
+/// Where secrets stand in a command line: what may be painted over once it is read.
+package enum SecretWords {
+    /// - Parameter words: with the program's name.
+    /// - Returns: the word, and the bytes of it.
+    package static func ranges(in words: [Word]) -> [(place: Int, range: Range<Int>)] {
+        var found: [(Int, Range<Int>)] = []
+        for (place, word) in words.enumerated() {
+            if place > 0, ["-P", "--pw", "--psk"].contains(words[place - 1].text) {
+                found.append((place, 0..<word.bytes.count))
+            } else if let name = ["--pw=", "--psk="].first(where: { word.bytes.starts(with: $0.utf8) }) {
+                found.append((place, name.utf8.count..<word.bytes.count))
+            } else if let range = password(inURL: word.bytes) {
+                found.append((place, range))
+            }
+        }
+        return found
+    }
+
+    /// `scheme://user:PASSWORD@…`.
+    private static func password(inURL bytes: [UInt8]) -> Range<Int>? {
+        let schemes = ["mqtt", "mqtts", "ws", "wss", "socks5h"]
+        let text = bytes.firstIndex(of: UInt8(ascii: "=")).map { Array(bytes[($0 + 1)...]) } ?? bytes
+        guard let scheme = schemes.first(where: { text.starts(with: "\($0)://".utf8) }) else { return nil }
+        let start = bytes.count - text.count + scheme.utf8.count + 3
+        let end = bytes[start...].firstIndex(of: UInt8(ascii: "/")) ?? bytes.count
+        guard let at = bytes[start..<end].lastIndex(of: UInt8(ascii: "@")),
+            let colon = bytes[start..<at].firstIndex(of: UInt8(ascii: ":"))
+        else { return nil }
+        return colon + 1..<at
+    }
+}
