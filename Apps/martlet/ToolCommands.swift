@@ -50,7 +50,9 @@ enum ToolCommands {
     /// As bytes: Swift's own list repairs what is not UTF-8. Passwords are taken out of what `ps` shows; whoever looks in the
     /// first milliseconds still sees them.
     private static func words() -> [Word] {
-        let pointers = UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).compactMap { $0 }
+        let pointers = UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).compactMap {
+            $0
+        }
         let words = pointers.map { word in
             Word(UnsafeBufferPointer(start: word, count: strlen(word)).map { UInt8(bitPattern: $0) })
         }

@@ -9,8 +9,10 @@ struct SecretWordsTests {
         arguments: [
             ("pub -u me -P secret -m x", ["secret"]), ("pub --pw secret", ["secret"]), ("pub --pw=secret", ["secret"]),
             ("pub --psk aabb --psk-identity me", ["aabb"]), ("pub --psk=aabb", ["aabb"]),
-            ("pub -L mqtt://u:p@h:1/t:x@y", ["p"]), ("sub -L mqtts://u@h/t", []), ("sub --url=mqtt://u:p:q@h/t", ["p:q"]),
-            ("pub --proxy socks5h://u:p@h:1", ["p"]), ("pub -m http://u:p@h/", []), ("pub -t P -m pw", []), ("pub -P", []),
+            ("pub -L mqtt://u:p@h:1/t:x@y", ["p"]), ("sub -L mqtts://u@h/t", []),
+            ("sub --url=mqtt://u:p:q@h/t", ["p:q"]),
+            ("pub --proxy socks5h://u:p@h:1", ["p"]), ("pub -m http://u:p@h/", []), ("pub -t P -m pw", []),
+            ("pub -P", []),
         ])
     func found(_ line: String, _ secrets: [String]) {
         let words = line.split(separator: " ").map { Word(String($0)) }
