@@ -14,22 +14,28 @@ package enum ToolProgram {
         do throws(ArgumentFault) {
             switch try CommandLineReader.read(words, for: tool) {
             case .help:
-                print(help.page)
+                tell(help.page)
                 return ExitStatus.failure.rawValue
             case .version:
-                print(help.banner)
+                tell(help.banner)
                 return ExitStatus.failure.rawValue
             case .run(let arguments): return try await run(arguments)
             }
         } catch {
             StandardError.write(error.printed)
             if error.showsHelp {
-                print(help.page)
+                tell(help.page)
             } else if error.namesHelp {
                 StandardError.write("\nUse '\(name) --help' to see usage.\n")
             }
             return ExitStatus.failure.rawValue
         }
+    }
+
+    private static func tell(_ page: String) {
+        let output = StandardOutput()
+        output.write(line: page)
+        output.flush()
     }
 
     private static func run(_ arguments: ToolArguments) async throws(ArgumentFault) -> Int32 {

@@ -2,6 +2,7 @@ import Testing
 
 @testable import MQTTTools
 
+/// What `martlet json` and `%j` write.
 @Suite("Text as a JSON string")
 struct JSONTextTests {
     @Test(

@@ -11,7 +11,7 @@ struct OutputFormatTests {
 
     static func print(_ format: String, _ message: Message, pretty: Bool = false) throws -> String? {
         var line: [UInt8] = []
-        let isPrinted = try OutputFormat(Array(format.utf8)).print(message, at: moment, pretty: pretty, to: &line)
+        let isPrinted = try OutputFormat(Array(format.utf8)).render(message, at: moment, pretty: pretty, to: &line)
         return isPrinted ? String(decoding: line, as: UTF8.self) : nil
     }
 

@@ -2,6 +2,7 @@ import Testing
 
 @testable import MQTTTools
 
+/// What is painted over in the process list.
 @Suite("Secrets in a command line")
 struct SecretWordsTests {
     @Test(

@@ -17,7 +17,7 @@ final class StandardOutput {
     }
 
     /// A line of text.
-    func print(_ line: String) {
+    func write(line: String) {
         pending += line.utf8
         pending.append(0x0A)
         flushIfLarge()
@@ -39,7 +39,7 @@ final class StandardOutput {
         pending.withUnsafeBytes { bytes in
             var written = 0
             while written < bytes.count {
-                let count = write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
+                let count = Glibc.write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
                 if count > 0 {
                     written += count
                 } else if errno != EINTR {

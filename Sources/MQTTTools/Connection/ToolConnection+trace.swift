@@ -6,7 +6,7 @@ extension ToolConnection {
     /// What the lines call this client: `(null)` until it has a name, as glibc prints it for mosquitto.
     private var name: String { session.clientIdentifier.isEmpty ? "(null)" : session.clientIdentifier }
 
-    private func trace(_ text: String) { standardOutput.print("Client \(name) \(text)") }
+    private func trace(_ text: String) { standardOutput.write(line: "Client \(name) \(text)") }
 
     func traceSent(_ packet: ControlPacket) {
         switch packet.content {
@@ -78,9 +78,9 @@ extension ToolConnection {
             let code = session.version == .v5 ? connack.reasonCode.rawValue : connack.returnCode
             // The name that the server gives holds from here on.
             let name = connack.properties.assignedClientIdentifier.map { Self.text($0) } ?? name
-            standardOutput.print("Client \(name) received CONNACK (\(code))")
+            standardOutput.write(line: "Client \(name) received CONNACK (\(code))")
         case .other(.disconnect(let disconnect)):
-            standardOutput.print("Received DISCONNECT (\(disconnect.reasonCode.rawValue))")
+            standardOutput.write(line: "Received DISCONNECT (\(disconnect.reasonCode.rawValue))")
         case .other(let packet): trace("received \(packet.type)")
         }
     }

@@ -1,4 +1,4 @@
-/// `-F`: what is printed of each message, taken apart once. Owns the language's grammar; `OutputFormat+print` says what each field
+/// `-F`: what is printed of each message, taken apart once. Owns the language's grammar; `OutputFormat+render` says what each field
 /// prints.
 ///
 /// `%` then, in this order and each optional: `-` (left), `0` (pad with zeros), a width, `.` and a number, one separator character

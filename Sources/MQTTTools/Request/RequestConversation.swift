@@ -72,11 +72,11 @@ final class RequestConversation: EndingConversation {
     func received(_ message: Message, _ connection: ToolConnection) {
         guard !isDone, let asked, !(message.retain && arguments.ignoresRetained) else { return }
         isDone = true
-        printer.print(message, to: connection.standardOutput)
+        printer.show(message, to: connection.standardOutput)
         if arguments.showsLatency {
             let latency = asked.duration(to: .now).components
             let seconds = Double(latency.seconds) + Double(latency.attoseconds) / 1e18
-            connection.standardOutput.print("Latency: \(Decimal.text(seconds * 1_000, places: 3)) ms")
+            connection.standardOutput.write(line: "Latency: \(Decimal.text(seconds * 1_000, places: 3)) ms")
         }
         // mosquitto_rr just ends here; a DISCONNECT keeps the server from publishing our will.
         connection.sayGoodbye(quietly: true)

@@ -12,13 +12,13 @@ final class MessagePrinter {
         isPlain = arguments.format == nil && !arguments.isJSON
     }
 
-    func print(_ message: Message, to output: StandardOutput) {
+    func show(_ message: Message, to output: StandardOutput) {
         if isPlain { return output.append { plain(message, to: &$0) } }
         if let format = arguments.format {
             let moment = format.needsTime ? Moment.now : Moment(seconds: 0, nanoseconds: 0)
             var isPrinted = false
             output.append { line in
-                isPrinted = format.print(message, at: moment, pretty: arguments.isPretty, to: &line)
+                isPrinted = format.render(message, at: moment, pretty: arguments.isPretty, to: &line)
                 if isPrinted, endsLines { line.append(0x0A) }
             }
             if !isPrinted { complain(format, message, output) }

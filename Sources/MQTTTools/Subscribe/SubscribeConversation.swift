@@ -86,7 +86,7 @@ final class SubscribeConversation: EndingConversation {
     func answered(_ suback: Suback, _ connection: ToolConnection) {
         if arguments.isDebug, !arguments.isQuiet {
             let codes = suback.reasonCodes.map { String($0.rawValue) }.joined(separator: ", ")
-            connection.standardOutput.print("Subscribed (mid: \(suback.packetIdentifier)): \(codes)")
+            connection.standardOutput.write(line: "Subscribed (mid: \(suback.packetIdentifier)): \(codes)")
         }
         if suback.reasonCodes.allSatisfy(\.isError) {
             connection.sayGoodbye()
@@ -123,12 +123,12 @@ final class SubscribeConversation: EndingConversation {
         } else if let watch {
             watch.show(message, to: connection.standardOutput)
         } else {
-            printer.print(message, to: connection.standardOutput)
+            printer.show(message, to: connection.standardOutput)
         }
     }
 
     private func showRate(_ connection: ToolConnection) {
-        connection.standardOutput.print(String(arrived))
+        connection.standardOutput.write(line: String(arrived))
         connection.standardOutput.flush()
         arrived = 0
     }

@@ -4,7 +4,7 @@ package import MQTTClient
 extension OutputFormat {
     /// Appends what the format makes of a message.
     /// - Returns: false where the payload was to be embedded as JSON and is none: nothing is printed then.
-    package func print(
+    package func render(
         _ message: Message, at moment: Moment, pretty: Bool, topicAlias: UInt16? = nil, to line: inout [UInt8]
     ) -> Bool {
         let start = line.count
@@ -14,7 +14,7 @@ extension OutputFormat {
             case .time(let letter): moment.append(strftime: letter, to: &line)
             case .nanoseconds: line += Decimal.padded(moment.nanoseconds, 9)
             case .field(let field, let shape):
-                guard print(field, shape, message, moment, pretty, to: &line) else {
+                guard render(field, shape, message, moment, pretty, to: &line) else {
                     line.removeSubrange(start...)
                     return false
                 }
@@ -23,7 +23,7 @@ extension OutputFormat {
         return true
     }
 
-    private func print(
+    private func render(
         _ field: Field, _ shape: Shape, _ message: Message, _ moment: Moment, _ pretty: Bool, to line: inout [UInt8]
     ) -> Bool {
         switch field {
