@@ -42,9 +42,11 @@ enum ToolCommands {
     static func run(_ tool: Tool) async { await run(tool, behind: 2, name: "martlet \(tool.rawValue)") }
 
     private static func run(_ tool: Tool, behind: Int, name: String) async {
-        exit(
-            await ToolProgram.run(
-                tool, Array(words().dropFirst(behind)), name: name, version: BrokerServer.Martlet.version))
+        let status = await ToolProgram.run(
+            tool, Array(words().dropFirst(behind)), name: name, version: BrokerServer.Martlet.version)
+        // Nothing is left to be tidied, and a thread may still wait for standard input.
+        fflush(nil)
+        _exit(status)
     }
 
     /// As bytes: Swift's own list repairs what is not UTF-8. Passwords are taken out of what `ps` shows; whoever looks in the

@@ -81,5 +81,5 @@ package enum ToolProgram {
     }
 
     /// Where there is nothing to take leave of.
-    static func exitNow(_ status: Int32) -> Never { exit(status) }
+    static func exitNow(_ status: Int32) -> Never { _exit(status) }
 }
