@@ -64,6 +64,7 @@ struct BrokerCommand: AsyncParsableCommand {
         }
         // Before anybody can connect: whoever sees us listen may stop us.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1, .sigusr2, .sighup)
+        ReopenSignal.ignore()
         let broker: Broker
         do {
             broker = try Broker(configuration, secrets)

@@ -5,7 +5,10 @@ import Glibc
 final class ReopenSignal {
     private let source: any DispatchSourceSignal
 
-    /// - Parameter act: what the signal does, on a queue of its own. Without a handler it would end the process.
+    /// Until there is somebody to act: a signal that nobody handles would end the process.
+    static func ignore() { signal(__libc_current_sigrtmin(), SIG_IGN) }
+
+    /// - Parameter act: what the signal does, on a queue of its own.
     init(_ act: @escaping @Sendable () -> Void) {
         source = DispatchSource.makeSignalSource(
             signal: __libc_current_sigrtmin(), queue: DispatchQueue(label: "martlet.reopen-log"))

@@ -176,6 +176,7 @@ struct RulesBite {
             ("Sources/BrokerServer/F.swift", "// try! as! @unchecked Sendable print("),
             ("Sources/BrokerServer/F.swift", "fingerprint(x); blueprint(y)"),
             ("Apps/martlet/F.swift", "print(\"the program may talk\")"),
+            ("Sources/MQTTTools/F.swift", "print(\"what the command line does\")"),
             ("Tests/BrokerServerTests/F.swift", "try await Task.sleep(for: .milliseconds(1))"),
             ("Sources/BrokerCore/F.swift", "let i = Int.random(in: 0..<3, using: &random)"),
             ("Sources/BrokerCore/F.swift", "let now: ContinuousClock.Instant"),
