@@ -44,7 +44,9 @@ struct Word {
             Word(
                 pattern: /(?:^|[^\w.]|Swift\.)print\(/, hint: "print(",
                 instead: "a library does not talk: use the log it was given",
-                folders: ["Sources/"], except: ["Sources/MQTTTools/", "Sources/MutualAuthDemo/"]),  // what programs say is their work
+                folders: ["Sources/"],
+                // What programs say is their work.
+                except: ["Sources/MQTTTools/", "Sources/MutualAuthDemo/"]),
             Word(
                 pattern: /\b(?:Thread\.sleep|u?sleep|nanosleep)\b/, hint: "sleep",
                 instead: "move the clock by hand: the core takes time as an argument",
