@@ -220,4 +220,56 @@ struct DurableStepTests {
         #expect(got.map(\.qos) == [.atLeastOnce])
         #expect(got.map(\.retain) == [true])
     }
+
+    // MARK: What is kept with it
+
+    @Test("a retained message at QoS 2 for a new subscription is kept on its way: its identifier outlives a crash")
+    func retainedOnItsWay() {
+        let harness = ShardHarness()
+        harness.publish(harness.client("publisher"), "t", [7], qos: .exactlyOnce, identifier: 3, retain: true)
+        let client = harness.client("a", expiry: .max)
+        harness.subscribe(client, "t", .exactlyOnce)
+        guard let record = harness.storage.engine.record(of: SessionRecord.key("a")) else {
+            Issue.record("the session is not kept")
+            return
+        }
+        let sent = harness.storage.engine.exchanges(of: record.queue).sent
+        #expect(sent.count == 1)
+        for identifier in sent { harness.send(.pubrec(Pubrec(packetIdentifier: identifier)), on: client) }
+        harness.run()
+        for identifier in sent { harness.send(.pubcomp(Pubcomp(packetIdentifier: identifier)), on: client) }
+        harness.run()
+        #expect(harness.storage.engine.exchanges(of: record.queue).sent.isEmpty)
+        #expect(harness.storage.engine.queueCount == 0)
+    }
+
+    @Test(
+        "a message that comes back, because the member it went to has left, is still known for its publisher's",
+        arguments: 0..<6 as Range<UInt64>)
+    func returnedMessage(homeKey: UInt64) {
+        let shards = LinkedShards(3, homeKey: homeKey)
+        let leaving = shards[1].client("leaving", expiry: .max)
+        shards[1].subscribe(leaving, "$share/g/t", .exactlyOnce)
+        shards.run()
+        let staying = shards[2].client("staying", expiry: .max)
+        shards[2].subscribe(staying, "$share/g/t", .exactlyOnce)
+        let publisher = shards[0].client("publisher", expiry: .max)
+        shards.run()
+        _ = (leaving.takePackets(), staying.takePackets(), publisher.takePackets())
+        shards.busy = [1]  // The message is in the mail to the one who leaves …
+        shards[0].publish(publisher, "t", [5], qos: .exactlyOnce, identifier: 9)
+        shards.run()
+        shards[1].send(
+            .unsubscribe(Unsubscribe(packetIdentifier: 1, filters: ["$share/g/t"])), on: leaving)
+        shards.busy = []  // … and finds that it has left.
+        shards.run()
+        #expect(leaving.takePublishes().isEmpty)
+        #expect(staying.takePayloads() == [5])
+        #expect(publisher.takePackets() == [.pubrec(Pubrec(packetIdentifier: 9))])
+        guard let record = shards[0].storage.engine.record(of: SessionRecord.key("publisher")) else {
+            Issue.record("the publisher's session is not kept")
+            return
+        }
+        #expect(shards[2].storage.engine.shares(of: record.queue) == [9])
+    }
 }
