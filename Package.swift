@@ -22,6 +22,7 @@ let package = Package(
     products: [
         .executable(name: "martlet", targets: ["martlet"]),
         .library(name: "MQTTClient", targets: ["MQTTClient"]),
+        .library(name: "MQTTClientPKCS11", targets: ["MQTTClientPKCS11"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -86,6 +87,15 @@ let package = Package(
                 "MQTTProtocol", "MQTTTransport", "MQTTClient",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: house),
+        // What we use of PKCS#11: types and the list of functions, in a header of our own.
+        .target(name: "CPKCS11"),
+        // Keys that never leave a token, or a folder where there is none; a product of its own.
+        .target(
+            name: "MQTTClientPKCS11",
+            dependencies: [
+                "Certificates", "MQTTTransport", "CPKCS11", .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: house),
         // What survives a crash on one machine.

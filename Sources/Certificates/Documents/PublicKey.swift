@@ -126,8 +126,11 @@ extension PublicKey {
     package func isValid(
         signature: some Collection<UInt8>, over bytes: some Collection<UInt8>, by algorithm: SignatureAlgorithm
     ) -> Bool {
-        let (signature, bytes) = (Array(signature), Array(bytes))
-        switch algorithm.scheme {
+        isValid(signature: Array(signature), over: Array(bytes), by: algorithm.scheme)
+    }
+
+    func isValid(signature: [UInt8], over bytes: [UInt8], by scheme: SignatureAlgorithm.Scheme) -> Bool {
+        switch scheme {
         case .ed25519:
             guard case .ed25519(let key) = backing else { return false }
             return key.isValidSignature(signature, for: bytes)

@@ -44,7 +44,8 @@ extension PrivateKey {
 
     package var pem: String { PEMBundle.text(label: "PRIVATE KEY", der: pkcs8) }
 
-    private var curve: String {
+    /// The curve's object identifier; only for keys on one.
+    var curve: String {
         switch backing {
         case .p384: "1.3.132.0.34"
         case .p521: "1.3.132.0.35"

@@ -50,13 +50,18 @@ package struct CertificateRequest: Sendable {
     }
 
     package init(subject: DistinguishedName, key: PrivateKey, extensions: [RawExtension]) throws {
-        let attribute = DERWriting.sequence(
-            DERWriting.objectIdentifier(Self.extensionRequestType),
-            DERWriting.set(of: [DERWriting.sequence(of: extensions.map(\.der))]))
-        let body = DERWriting.sequence(
-            DERWriting.integer(0), subject.der, try key.publicKey.der,
-            DERWriting.context(0, extensions.isEmpty ? [] : attribute))
+        let body = Self.body(subject: subject, publicKey: try key.publicKey.der, extensions: extensions)
         try self.init(der: try key.signed(body))
+    }
+
+    /// What is signed.
+    static func body(subject: DistinguishedName, publicKey: [UInt8], extensions: [RawExtension]) -> [UInt8] {
+        let attribute = DERWriting.sequence(
+            DERWriting.objectIdentifier(extensionRequestType),
+            DERWriting.set(of: [DERWriting.sequence(of: extensions.map(\.der))]))
+        return DERWriting.sequence(
+            DERWriting.integer(0), subject.der, publicKey,
+            DERWriting.context(0, extensions.isEmpty ? [] : attribute))
     }
 
     package var pem: String { PEMBundle.text(label: "CERTIFICATE REQUEST", der: der) }
