@@ -220,6 +220,11 @@ let package = Package(
                 "MQTTClient", "MQTTProtocol", "MQTTTestKit", "SeededRandom", "martlet",
             ],
             swiftSettings: house),
+        // Tokens (SoftHSM's), the file store, and mutual TLS with a key from either.
+        .testTarget(
+            name: "MQTTClientPKCS11Tests",
+            dependencies: ["MQTTClientPKCS11", "MQTTClient", "Certificates", "MQTTTestKit", "martlet"],
+            swiftSettings: house),
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.
         .testTarget(
             name: "BrokerServerTests",

@@ -22,6 +22,7 @@ enum Arrows {
         Row(
             target: "MQTTTools", ours: ["MQTTProtocol", "MQTTDelivery", "MQTTTransport", "MQTTClient", "Certificates"],
             theirs: nio),
+        Row(target: "MQTTClientPKCS11", ours: ["Certificates", "MQTTTransport"], theirs: ["Crypto"]),
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
         Row(
             target: "BrokerAccess", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["DequeModule"] + crypto),

@@ -4,8 +4,8 @@ import CPKCS11
 /// loop wait. A session is begun when it is needed, with the PIN; one that was lost is begun anew by the next call, and
 /// so is one with a token that was taken out and put in again.
 public actor PKCS11Token {
-    public let module: PKCS11Module
-    public let reference: TokenReference
+    public nonisolated let module: PKCS11Module
+    public nonisolated let reference: TokenReference
     private let pin: PINSource?
     private nonisolated let thread: TokenThread
     private nonisolated let name: String

@@ -56,6 +56,8 @@ package struct SigningKey: NIOSSLCustomPrivateKey, Hashable {
                 throw KeyUnusable(description: "\(error)")
             }
         }
+        // NIOSSL only learns that there is no signature. Whoever reads the pipeline's errors hears why, and first.
+        promise.futureResult.whenFailure { [pipeline = channel.pipeline] in pipeline.fireErrorCaught($0) }
         return promise.futureResult
     }
 
