@@ -98,6 +98,8 @@ let package = Package(
                 "Certificates", "MQTTTransport", "CPKCS11", .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: house),
+        // coreMQTT's demo of mutual authentication, on our client.
+        .target(name: "MutualAuthDemo", dependencies: ["MQTTClient", "MQTTClientPKCS11"], swiftSettings: house),
         // What survives a crash on one machine.
         .target(
             name: "BrokerStore",
@@ -137,8 +139,7 @@ let package = Package(
             name: "martlet",
             dependencies: [
                 "MQTTProtocol", "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess",
-                "ConfigurationLint", "MQTTTools",
-                "Certificates",
+                "ConfigurationLint", "MQTTTools", "Certificates", "MQTTClient", "MQTTClientPKCS11", "MutualAuthDemo",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -225,6 +226,11 @@ let package = Package(
             name: "MQTTClientPKCS11Tests",
             dependencies: ["MQTTClientPKCS11", "MQTTClient", "Certificates", "MQTTTestKit", "martlet"],
             swiftSettings: house),
+        // The demo's lines, beside a golden file; and every way in which it fails.
+        .testTarget(
+            name: "MutualAuthDemoTests",
+            dependencies: ["MutualAuthDemo", "MQTTClient", "MQTTTestKit", "martlet"],
+            resources: [.copy("Golden")], swiftSettings: house),
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.
         .testTarget(
             name: "BrokerServerTests",

@@ -13,13 +13,15 @@ struct Martlet: AsyncParsableCommand {
             Users and their passwords:           martlet passwd --help
             Who may do what, and why:            martlet explain --help
             Keys, certificates, an authority:    martlet certs --help
+            Keys and certificates in tokens:     martlet provision --help
             Publish a message:                   martlet pub -t greetings -m hello
             See what is published:               martlet sub -v -t '#'
+            Mutual authentication, step by step: martlet demo mutual-auth --help
             """,
         subcommands: [
             BrokerCommand.self, ConfigCommand.self, StoreCommand.self, PasswordCommand.self, ExplainCommand.self,
-            CertsCommand.self, PublishCommand.self, SubscribeCommand.self, RequestCommand.self, JSONCommand.self,
-            CompletionCommand.self,
+            CertsCommand.self, ProvisionCommand.self, PublishCommand.self, SubscribeCommand.self, RequestCommand.self,
+            JSONCommand.self, DemoCommand.self, CompletionCommand.self,
         ])
 
     static func main() async {

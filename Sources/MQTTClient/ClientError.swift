@@ -29,6 +29,8 @@ public enum ClientError: Error, Hashable, Sendable {
     case firstPacketNotConnack(PacketType)
     /// The server claims a session that we do not have [5.0 MQTT-3.2.2-4].
     case sessionPresentUnexpected
+    /// The client's `JitterSource` failed.
+    case noRandomness(String)
     /// The program's own `Authenticator` gave up.
     case authenticationFailed(String)
 
@@ -117,6 +119,7 @@ extension ClientError: CustomStringConvertible {
         case .protocolError(_, let what): "the server broke the protocol: \(what)"
         case .firstPacketNotConnack(let type): "the server's first packet was \(type), not CONNACK"
         case .sessionPresentUnexpected: "the server resumed a session that this client does not have"
+        case .noRandomness(let why): "no random number for the delay before the next attempt: \(why)"
         case .authenticationFailed(let why): "authentication failed: \(why)"
         case .notConnected: "not connected"
         case .closed: "the client was closed"

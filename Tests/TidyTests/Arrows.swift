@@ -23,6 +23,7 @@ enum Arrows {
             target: "MQTTTools", ours: ["MQTTProtocol", "MQTTDelivery", "MQTTTransport", "MQTTClient", "Certificates"],
             theirs: nio),
         Row(target: "MQTTClientPKCS11", ours: ["Certificates", "MQTTTransport"], theirs: ["Crypto"]),
+        Row(target: "MutualAuthDemo", ours: ["MQTTClient", "MQTTClientPKCS11"], theirs: []),
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
         Row(
             target: "BrokerAccess", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["DequeModule"] + crypto),
@@ -40,8 +41,7 @@ enum Arrows {
             target: "martlet",
             ours: [
                 "MQTTProtocol", "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess",
-                "ConfigurationLint", "MQTTTools",
-                "Certificates",
+                "ConfigurationLint", "MQTTTools", "Certificates", "MQTTClient", "MQTTClientPKCS11", "MutualAuthDemo",
             ],
             theirs: ["ArgumentParser", "UnixSignals"]),
         Row(target: "store-benchmark", ours: ["MQTTProtocol", "BrokerCore", "BrokerStore"], theirs: []),

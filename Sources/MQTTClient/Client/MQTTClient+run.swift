@@ -40,13 +40,13 @@ extension MQTTClient {
     public static func withConnection<Result>(
         to endpoint: Endpoint, _ configuration: ClientConfiguration = ClientConfiguration(),
         reconnect: ReconnectPolicy = .afterLoss, limits: Limits = Limits(),
-        store: MessageStore? = nil, authenticator: (any Authenticator)? = nil,
+        store: MessageStore? = nil, authenticator: (any Authenticator)? = nil, jitter: JitterSource? = nil,
         isolation: isolated (any Actor)? = #isolation,
         _ body: (MQTTClient) async throws -> sending Result
     ) async throws -> sending Result {
         let client = try MQTTClient(
             endpoint, configuration, reconnect: reconnect, limits: limits, store: store,
-            authenticator: authenticator)
+            authenticator: authenticator, jitter: jitter)
         async let life: Void = client.run()
         do {
             if !reconnect.retriesFirstConnection { try await client.connected() }
@@ -82,8 +82,16 @@ extension MQTTClient {
             guard let error else { return nil }
             if await onLoop({ $0.isClosing }) { return nil }
             guard error.isTransient, hasConnected || reconnect.retriesFirstConnection else { return error }
-            var generator = SystemRandomNumberGenerator()
-            guard case .retry(let delay) = backoff?.next(using: &generator) else { return error }
+            guard let next = backoff, next.retriesMax == Backoff.forever || next.retries < next.retriesMax else {
+                return error
+            }
+            let random: UInt32
+            do {
+                random = try await jitter?() ?? UInt32.random(in: 0...UInt32.max)
+            } catch {
+                return .noRandomness("\(error)")
+            }
+            guard case .retry(let delay) = backoff?.next(random: random) else { return error }
             stateStreams.send(.waiting(delay, after: error))
             await sleep(delay)
         }

@@ -37,6 +37,7 @@ public final class MQTTClient: Sendable {
     public let reconnect: ReconnectPolicy
     public let limits: Limits
     let authenticator: (any Authenticator)?
+    let jitter: JitterSource?
     let loop: any EventLoop
     let mailbox: Mailbox
     let stateStreams = StateStreams()
@@ -52,13 +53,16 @@ public final class MQTTClient: Sendable {
     ///   - limits: for readers.
     ///   - store: keeps messages of QoS 1 and 2 over the end of the process; nil = in memory only. The file is opened here.
     ///   - authenticator: for enhanced authentication, §4.12.
+    ///   - jitter: where the chance in the delays between connections comes from, such as a token's own source; nil = the
+    ///     system's. Where it fails, the client ends with `noRandomness`: there is no weaker source to fall back to.
     ///   - eventLoopGroup: where the client's loop is taken from; NIO's shared one unless told.
     /// - Throws: `ClientError.invalidField` or `.notInVersion` where the configuration cannot be put into a CONNECT;
     ///   `.storeFailed` where the store's file cannot be used.
     public init(
         _ endpoint: Endpoint, _ configuration: ClientConfiguration = ClientConfiguration(),
         reconnect: ReconnectPolicy = .afterLoss, limits: Limits = Limits(), store: MessageStore? = nil,
-        authenticator: (any Authenticator)? = nil, eventLoopGroup: (any EventLoopGroup)? = nil
+        authenticator: (any Authenticator)? = nil, jitter: JitterSource? = nil,
+        eventLoopGroup: (any EventLoopGroup)? = nil
     ) throws(ClientError) {
         var configuration = configuration
         if let authenticator { configuration.authenticationMethod = authenticator.method }
@@ -70,6 +74,7 @@ public final class MQTTClient: Sendable {
         self.reconnect = reconnect
         self.limits = limits
         self.authenticator = authenticator
+        self.jitter = jitter
         let loop = (eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton).next()
         self.loop = loop
         let mailbox = Mailbox(loop: loop)

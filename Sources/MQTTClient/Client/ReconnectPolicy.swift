@@ -1,5 +1,8 @@
 public import MQTTDelivery
 
+/// Where 32 random bits come from; may fail.
+public typealias JitterSource = @Sendable () async throws -> UInt32
+
 /// Whether and when a client connects again by itself: exponential backoff with full jitter. It holds for errors that may
 /// pass (`ClientError.isTransient`); any other ends the client.
 public struct ReconnectPolicy: Sendable, Hashable {

@@ -177,6 +177,8 @@ extension ClientSession {
             return violate("PUBACK \(identifier) for something else than QoS 1", at: now)
         }
         finish(identifier, slot, publish)
+        var result = result
+        result.packetIdentifier = identifier
         complete(publish.request, Self.outcome(result))
         drain(at: now)
     }
@@ -199,6 +201,7 @@ extension ClientSession {
             releases += 1
             publish.message = nil  // The server has taken it over.
             publish.result = result
+            publish.result.packetIdentifier = identifier
             publish.release = releases
             flows[slot] = .publish(publish)
             window.advance(identifier, to: .pubcomp)

@@ -51,6 +51,8 @@ public struct PublishResult: Sendable, Hashable {
     public let reasonString: String?
     /// §3.4.2.2.3
     public let userProperties: [UserProperty]
+    /// What the message went under, §2.2.1; nil at QoS 0. For logs: it may be another message's by now.
+    public internal(set) var packetIdentifier: UInt16?
 
     package init(_ reasonCode: ReasonCode, reasonString: String? = nil, userProperties: [UserProperty] = []) {
         self.reasonCode = reasonCode

@@ -82,9 +82,10 @@ enum SoftHSM {
 }
 
 extension SoftHSM {
-    /// Where a token lies: SoftHSM names the folder after the end of its serial number.
+    /// Where a token lies: the name of its folder, a UUID, ends in the serial number.
     static func tokenFolder(_ serial: String) throws -> String {
-        let found = try run(["/usr/bin/find", "\(folder)/tokens", "-maxdepth", "1", "-name", "*\(serial)"])
+        let end = "\(serial.prefix(4))-\(serial.dropFirst(4))"
+        let found = try run(["/usr/bin/find", "\(folder)/tokens", "-maxdepth", "1", "-name", "*\(end)"])
         return String(try #require(found.split(separator: "\n").first))
     }
 }
