@@ -99,7 +99,7 @@ let package = Package(
             ],
             swiftSettings: house),
         // coreMQTT's demo of mutual authentication, on our client.
-        .target(name: "MutualAuthDemo", dependencies: ["MQTTClient", "MQTTClientPKCS11"], swiftSettings: house),
+        .target(name: "MutualAuthDemo", dependencies: ["MQTTClient"], swiftSettings: house),
         // What survives a crash on one machine.
         .target(
             name: "BrokerStore",
@@ -225,7 +225,7 @@ let package = Package(
         .testTarget(
             name: "MQTTClientPKCS11Tests",
             dependencies: ["MQTTClientPKCS11", "MQTTClient", "Certificates", "MQTTTestKit", "martlet"],
-            swiftSettings: house),
+            resources: [.copy("Resources")], swiftSettings: house),
         // The demo's lines, beside a golden file; and every way in which it fails.
         .testTarget(
             name: "MutualAuthDemoTests",

@@ -4,9 +4,13 @@ import MQTTClient
 extension MutualAuthDemo {
     func exchange(_ client: MQTTClient) async throws {
         if case .connected(let server) = client.state {
-            guard !server.sessionPresent else { throw DemoTrouble(description: "a session was there, though none was asked for") }
+            guard !server.sessionPresent else {
+                throw DemoTrouble(description: "a session was there, though none was asked for")
+            }
         }
-        say("MQTT: connected as '\(settings.clientIdentifier)', clean session, keep-alive \(settings.keepAliveSeconds) s")
+        say(
+            "MQTT: connected as '\(settings.clientIdentifier)', clean session, keep-alive \(settings.keepAliveSeconds) s"
+        )
         let subscription = try await subscribe(client)
         let (arrivals, input) = AsyncStream.makeStream(of: Message.self)
         async let reading: Void = {
@@ -49,7 +53,9 @@ extension MutualAuthDemo {
     private func publish(_ client: MQTTClient, _ number: Int, _ arrivals: AsyncStream<Message>) async throws {
         let message = Message(try Topic(settings.fullTopic), Array(settings.payload.utf8), qos: settings.qos)
         say("Publishing \(number) of \(settings.publishes) to \(settings.fullTopic) at QoS \(settings.qos.rawValue)")
-        let result = try await within(settings.packetTimeout, "the acknowledgement") { try await client.publish(message) }
+        let result = try await within(settings.packetTimeout, "the acknowledgement") {
+            try await client.publish(message)
+        }
         if let identifier = result.packetIdentifier { say("Acknowledged: packet \(identifier)") }
         try await within(settings.packetTimeout, "the message coming back") {
             for await arrival in arrivals where report(arrival) { return }

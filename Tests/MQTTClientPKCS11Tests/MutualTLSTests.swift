@@ -31,7 +31,9 @@ struct MutualTLSTests {
     }
 
     /// A store with a key made there and a certificate for it.
-    static func provisioned(_ store: some KeyStore, _ kind: KeyKind, _ authority: Authority) async throws -> StoredIdentity {
+    static func provisioned(_ store: some KeyStore, _ kind: KeyKind, _ authority: Authority) async throws
+        -> StoredIdentity
+    {
         let publicKey = try PublicKey(der: try await store.generateKey(kind, labels: KeyLabels(), replacing: false))
         let request = try UnsignedRequest(
             subject: DistinguishedName([("CN", "device")]), publicKey: publicKey, extensions: [])
@@ -103,7 +105,9 @@ struct MutualTLSTests {
         let endpoint = try Self.endpoint(broker, identity)
         try await token.remove(.privateKey, .label(.privateKey))
         let error = await #expect(throws: ClientError.self) { try await Self.echo(endpoint) }
-        #expect("\(try #require(error))".contains("our key did not sign: \(token) has no private key 'Device Priv TLS Key'"))
+        #expect(
+            "\(try #require(error))".contains("our key did not sign: \(token) has no private key 'Device Priv TLS Key'")
+        )
         guard case .missing = identity.key.lastFailure else {
             Issue.record("\(String(describing: identity.key.lastFailure))")
             return
@@ -120,11 +124,12 @@ struct MutualTLSTests {
         let identity = try await Self.provisioned(try SoftHSM.token(), .p256, try Authority.stranger.get())
         let endpoint = try Self.endpoint(broker, identity)
         let error = await #expect(throws: ClientError.self) { try await Self.echo(endpoint) }
-        guard case .connectFailed(let failure) = try #require(error) else {
-            Issue.record("\(String(describing: error))")
-            return
+        // With TLS 1.3 the server says no after the handshake: its words may come too late to be heard.
+        switch try #require(error) {
+        case .connectFailed(let failure): #expect(failure.stage == .tls)
+        case .connectionLost: break
+        default: Issue.record("\(String(describing: error))")
         }
-        #expect(failure.stage == .tls)
     }
 
     @Test("jitter comes from where it is told to, and a source that fails ends the client")
@@ -133,7 +138,8 @@ struct MutualTLSTests {
         let asked = Counter()
         struct Broken: Error {}
         let client = try MQTTClient(
-            .tcp("127.0.0.1", port: 1), reconnect: ReconnectPolicy(
+            .tcp("127.0.0.1", port: 1),
+            reconnect: ReconnectPolicy(
                 backoff: Backoff(baseMilliseconds: 1, maximumMilliseconds: 2), retriesFirstConnection: true),
             jitter: {
                 guard asked.next() <= 3 else { throw Broken() }

@@ -27,9 +27,10 @@ struct ProvisionCommandTests {
         deinit { SoftHSM.remove(folder) }
 
         func run(_ words: String, _ more: [String] = []) throws -> Outcome {
-            let arguments = words.split(separator: " ").map { $0.replacing("@", with: folder) } + more
+            let arguments = words.split(separator: " ").map { String($0).replacing("@", with: folder) } + more
             let program = try Program(
-                ["provision"] + arguments, through: ["/usr/bin/env", "SOFTHSM2_CONF=\(folder)/softhsm2.conf", "PIN=\(SoftHSM.pin)"])
+                ["provision"] + arguments,
+                through: ["/usr/bin/env", "SOFTHSM2_CONF=\(folder)/softhsm2.conf", "PIN=\(SoftHSM.pin)"])
             let status = program.exitStatus(withinMilliseconds: 60_000)
             return Outcome(status: status, output: program.standardOutput, errors: program.standardError)
         }
@@ -66,7 +67,9 @@ struct ProvisionCommandTests {
         #expect(made.status == 0 && made.output.hasPrefix("-----BEGIN PUBLIC KEY-----"), "\(made.errors)")
         let asked = try desk.run("csr --subject /CN=made --out @/made.csr \(place)")
         #expect(asked.status == 0, "\(asked.errors)")
-        let verified = try SoftHSM.run(["openssl", "req", "-in", "\(desk.folder)/made.csr", "-noout", "-verify", "-pubkey"])
+        let verified = try SoftHSM.run([
+            "openssl", "req", "-in", "\(desk.folder)/made.csr", "-noout", "-verify", "-pubkey",
+        ])
         #expect(verified == made.output)
         let request = try CertificateRequest(file: SecureFile.read("\(desk.folder)/made.csr"), name: "made.csr")
         let certificate = try ParsedCertificate(der: Authority.shared.get().sign(request))
@@ -88,14 +91,32 @@ struct ProvisionCommandTests {
     @Test(
         "what is in the way is one line that says what, where and what to do; exit status 1",
         arguments: [
-            ("--pkcs11-module /nowhere.so --token device --pin-file @/pin", "the PKCS#11 module /nowhere.so cannot be loaded"),
-            ("--pkcs11-module \(SoftHSM.path) --token nobody --pin-file @/pin", "no token with the label 'nobody'. There is 'device'"),
-            ("--pkcs11-module \(SoftHSM.path) --token device --pin-file @/wrong", "the token device refused the PIN from the file"),
+            (
+                "--pkcs11-module /nowhere.so --token device --pin-file @/pin",
+                "the PKCS#11 module /nowhere.so cannot be loaded"
+            ),
+            (
+                "--pkcs11-module \(SoftHSM.path) --token nobody --pin-file @/pin",
+                "no token with the label 'nobody'. There is 'device'"
+            ),
+            (
+                "--pkcs11-module \(SoftHSM.path) --token device --pin-file @/wrong",
+                "the token device refused the PIN from the file"
+            ),
             ("--pkcs11-module \(SoftHSM.path) --token device --pin-file @/none", "no PIN from the file"),
-            ("--pkcs11-module \(SoftHSM.path) --token device --pin-env NO_SUCH", "the environment variable NO_SUCH: it is not set"),
+            (
+                "--pkcs11-module \(SoftHSM.path) --token device --pin-env NO_SUCH",
+                "the environment variable NO_SUCH: it is not set"
+            ),
             ("--pkcs11-module \(SoftHSM.path) --token device", "no PIN from the terminal"),
-            ("--pkcs11-module \(SoftHSM.path) --token device --pin-env PIN", "has no private key 'Device Priv TLS Key'. There is none"),
-            ("--pkcs11-uri pkcs11:token=device;foo=1?module-path=\(SoftHSM.path)", "the attribute 'foo' is not supported"),
+            (
+                "--pkcs11-module \(SoftHSM.path) --token device --pin-env PIN",
+                "has no private key 'Device Priv TLS Key'. There is none"
+            ),
+            (
+                "--pkcs11-uri pkcs11:token=device;foo=1?module-path=\(SoftHSM.path)",
+                "the attribute 'foo' is not supported"
+            ),
             ("--store @/keys", "has no private key 'Device Priv TLS Key'. There is none at all"),
         ])
     func troubles(_ place: String, _ words: String) throws {

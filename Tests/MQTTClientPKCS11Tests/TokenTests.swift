@@ -9,7 +9,9 @@ import Testing
 struct TokenTests {
     static let text = Array("what is to be signed".utf8)
 
-    @Test("a key made in the token: its public half, its request, its signatures", arguments: [KeyKind.rsa2048, .p256, .p384])
+    @Test(
+        "a key made in the token: its public half, its request, its signatures",
+        arguments: [KeyKind.rsa2048, .p256, .p384])
     func generates(_ kind: KeyKind) async throws {
         let token = try SoftHSM.token()
         let publicKey = try PublicKey(der: try await token.generateKey(kind, labels: KeyLabels(), replacing: false))
@@ -23,7 +25,9 @@ struct TokenTests {
         #expect(signed.isSignedByItsKey)
     }
 
-    @Test("a key and a certificate put into the token belong together", arguments: [PrivateKey.Kind.rsa(2048), .p256, .p384])
+    @Test(
+        "a key and a certificate put into the token belong together",
+        arguments: [PrivateKey.Kind.rsa(2048), .p256, .p384])
     func imports(_ kind: PrivateKey.Kind) async throws {
         let token = try SoftHSM.token()
         let client = try Authority.shared.get().client("device", kind)
@@ -53,14 +57,18 @@ struct TokenTests {
     func replaces() async throws {
         let token = try SoftHSM.token()
         let first = try await token.generateKey(.p256, labels: KeyLabels(), replacing: false)
-        await #expect(throws: KeyStoreError.alreadyThere(kind: .privateKey, name: "Device Priv TLS Key", store: "\(token)")) {
+        await #expect(
+            throws: KeyStoreError.alreadyThere(kind: .privateKey, name: "Device Priv TLS Key", store: "\(token)")
+        ) {
             try await token.generateKey(.p256, labels: KeyLabels(), replacing: false)
         }
         let second = try await token.generateKey(.p256, labels: KeyLabels(), replacing: true)
         #expect(first != second)
         #expect(try await token.publicKey(of: .label(.privateKey)) == second)
         try await token.remove(.privateKey, .label(.privateKey))
-        let error = await #expect(throws: KeyStoreError.self) { try await token.sign(Self.text, with: .label(.privateKey)) }
+        let error = await #expect(throws: KeyStoreError.self) {
+            try await token.sign(Self.text, with: .label(.privateKey))
+        }
         #expect("\(try #require(error))".contains("has no private key 'Device Priv TLS Key'"))
     }
 
@@ -109,7 +117,8 @@ struct TokenTests {
     func noPIN() async throws {
         let label = try SoftHSM.freshToken()
         for (pin, words): (PINSource?, String) in [
-            (nil, "wants a PIN"), (.file("/nowhere/pin"), "No such file"), (.environment("MARTLET_NO_SUCH_PIN"), "not set"),
+            (nil, "wants a PIN"), (.file("/nowhere/pin"), "No such file"),
+            (.environment("MARTLET_NO_SUCH_PIN"), "not set"),
             (.question { _ in nil }, "the terminal: it is empty"),
         ] {
             let token = PKCS11Token(TokenReference(label: label), in: try SoftHSM.module(), pin: pin)
@@ -121,10 +130,11 @@ struct TokenTests {
     @Test("somebody who is asked is asked once")
     func asksOnce() async throws {
         let asked = Counter()
-        let token = try SoftHSM.token(pin: .question { _ in
-            asked.count()
-            return Array(SoftHSM.pin.utf8)
-        })
+        let token = try SoftHSM.token(
+            pin: .question { _ in
+                asked.count()
+                return Array(SoftHSM.pin.utf8)
+            })
         _ = try await token.generateKey(.p256, labels: KeyLabels(), replacing: false)
         try await token.closeAllSessions()
         _ = try await token.sign(Self.text, with: .label(.privateKey))
@@ -168,20 +178,6 @@ struct TokenTests {
             }
             try await group.waitForAll()
         }
-    }
-
-    @Test("a token that was taken out is missed, and found again when it is back")
-    func removal() async throws {
-        let token = try SoftHSM.token()
-        _ = try await token.generateKey(.p256, labels: KeyLabels(), replacing: false)
-        let serial = try await token.about().serialNumber
-        let folder = try SoftHSM.tokenFolder(serial)
-        let away = "\(SoftHSM.folder)/\(serial)"
-        try #require(rename(folder, away) == 0)
-        let error = await #expect(throws: KeyStoreError.self) { try await token.sign(Self.text, with: .label(.privateKey)) }
-        print("removal:", error as Any)
-        try #require(rename(away, folder) == 0)
-        _ = try await token.sign(Self.text, with: .label(.privateKey))
     }
 
     @Test("random bytes come from the token")

@@ -13,7 +13,7 @@ struct FailureTests {
     }
 
     private func run(
-        port: Int, random: @escaping JitterSource = { 0 }, _ change: (inout DemoSettings) -> Void = { _ in }
+        port: Int, _ change: (inout DemoSettings) -> Void = { _ in }, random: @escaping JitterSource = { 0 }
     ) async -> (Bool, [String]) {
         var settings = DemoSettings(clientIdentifier: "thing")
         settings.iterations = 1
@@ -69,7 +69,7 @@ struct FailureTests {
         #expect(lines.filter { $0.hasPrefix("TLS: connecting") }.count == 1)
         let silent = try RefusingBroker(.init(connack: nil))
         defer { silent.stop() }
-        let (heard, words) = await run(port: silent.port) { $0.connackTimeout = .milliseconds(300) }
+        let (heard, words) = await run(port: silent.port, { $0.connackTimeout = .milliseconds(300) })
         #expect(!heard && words.contains("Iteration 1 failed: the server did not answer CONNECT in time"))
     }
 
@@ -77,23 +77,25 @@ struct FailureTests {
     func missing() async throws {
         let deaf = try RefusingBroker(.init())
         defer { deaf.stop() }
-        let (succeeded, lines) = await run(port: deaf.port) { $0.packetTimeout = .milliseconds(300) }
+        let (succeeded, lines) = await run(port: deaf.port, { $0.packetTimeout = .milliseconds(300) })
         #expect(!succeeded)
         #expect(lines.contains("Acknowledged: packet 2"))
         #expect(lines.contains("Iteration 1 failed: the message coming back did not come within 300 ms"))
         let mute = try RefusingBroker(.init(puback: false))
         defer { mute.stop() }
-        let (_, words) = await run(port: mute.port) { $0.packetTimeout = .milliseconds(300) }
+        let (_, words) = await run(port: mute.port, { $0.packetTimeout = .milliseconds(300) })
         #expect(words.contains("Iteration 1 failed: the acknowledgement did not come within 300 ms"))
     }
 
     @Test("[FR-3] a failed iteration does not stop the next, and more than half must succeed")
     func iterations() async {
-        let (succeeded, lines) = await run(port: 1) {
-            $0.iterations = 4
-            $0.retriesMax = 0
-            $0.iterationPause = .milliseconds(1)
-        }
+        let (succeeded, lines) = await run(
+            port: 1,
+            {
+                $0.iterations = 4
+                $0.retriesMax = 0
+                $0.iterationPause = .milliseconds(1)
+            })
         #expect(!succeeded)
         #expect(lines.filter { $0.hasSuffix("failed: all 0 retries of the connection are used up") }.count == 4)
         #expect(lines.last == "Demo failed: 0 of 4 iterations succeeded, 3 are required.")

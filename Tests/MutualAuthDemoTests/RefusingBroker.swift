@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Synchronization
 
@@ -19,7 +20,7 @@ final class RefusingBroker: Sendable {
     var packets: [[UInt8]] { seen.withLock { $0 } }
 
     init(_ behaviour: Behaviour) throws {
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
@@ -30,8 +31,9 @@ final class RefusingBroker: Sendable {
             }
         }
         precondition(bound && listen(listener, 8) == 0, "no port: errno \(errno)")
+        self.listener = listener
         port = Int(UInt16(bigEndian: address.sin_port))
-        Task.detached { [self] in
+        Thread.detachNewThread { [self] in
             while true {
                 let descriptor = accept(listener, nil, nil)
                 guard descriptor >= 0 else { return }
@@ -65,7 +67,9 @@ final class RefusingBroker: Sendable {
 
     /// Packets of less than 128 bytes.
     private static func packet(_ descriptor: Int32) -> [UInt8]? {
-        guard let head = read(2, descriptor), head[1] < 128, let body = read(Int(head[1]), descriptor) else { return nil }
+        guard let head = read(2, descriptor), head[1] < 128, let body = read(Int(head[1]), descriptor) else {
+            return nil
+        }
         return head + body
     }
 

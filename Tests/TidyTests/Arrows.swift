@@ -23,7 +23,7 @@ enum Arrows {
             target: "MQTTTools", ours: ["MQTTProtocol", "MQTTDelivery", "MQTTTransport", "MQTTClient", "Certificates"],
             theirs: nio),
         Row(target: "MQTTClientPKCS11", ours: ["Certificates", "MQTTTransport"], theirs: ["Crypto"]),
-        Row(target: "MutualAuthDemo", ours: ["MQTTClient", "MQTTClientPKCS11"], theirs: []),
+        Row(target: "MutualAuthDemo", ours: ["MQTTClient"], theirs: []),
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
         Row(
             target: "BrokerAccess", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["DequeModule"] + crypto),

@@ -42,7 +42,8 @@ struct MutualAuthCommand: AsyncParsableCommand {
             let (store, named) = try place.open()
             let identity = try await store.identity(
                 key: labels.key(named),
-                certificate: labels.keyLabel == nil && named == nil || labels.certLabel != DeviceLabel.certificate.rawValue
+                certificate: labels.keyLabel == nil && named == nil
+                    || labels.certLabel != DeviceLabel.certificate.rawValue
                     ? .label(labels.certLabel) : nil)
             let own = try ParsedCertificate(der: identity.certificates[0])
             guard let name = clientId ?? own.subject.commonName, !name.isEmpty else {

@@ -84,7 +84,9 @@ struct ProvisionTokensCommand: AsyncParsableCommand {
     func run() async throws {
         try await StoreOptions.reporting {
             for token in try PKCS11Module.load(module).tokens() {
-                print("'\(token.label)': \(token.manufacturer) \(token.model), serial number \(token.serialNumber), slot \(token.slot)")
+                print(
+                    "'\(token.label)': \(token.manufacturer) \(token.model), serial number \(token.serialNumber), slot \(token.slot)"
+                )
             }
         }
     }

@@ -7,13 +7,17 @@ struct StoreOptions: ParsableArguments {
     @Option(help: "A folder, for machines without a token.")
     var store: String?
 
-    @Option(name: .customLong("pkcs11-module"), help: "The token's PKCS#11 module, such as /usr/lib/softhsm/libsofthsm2.so.")
+    @Option(
+        name: .customLong("pkcs11-module"), help: "The token's PKCS#11 module, such as /usr/lib/softhsm/libsofthsm2.so."
+    )
     var module: String?
 
     @Option(help: "The token's label; may be left out where there is only one.")
     var token: String?
 
-    @Option(name: .customLong("pkcs11-uri"), help: "Token, object, module and PIN file in one: pkcs11:token=…;object=…?module-path=….")
+    @Option(
+        name: .customLong("pkcs11-uri"),
+        help: "Token, object, module and PIN file in one: pkcs11:token=…;object=…?module-path=….")
     var uri: String?
 
     @Option(help: "Read the token's PIN from this file (its first line).")
@@ -24,12 +28,15 @@ struct StoreOptions: ParsableArguments {
 
     func validate() throws {
         guard (store != nil) != (module != nil || uri != nil) else {
-            throw ValidationError("Give --store DIR for a folder, or --pkcs11-module PATH or --pkcs11-uri URI for a token.")
+            throw ValidationError(
+                "Give --store DIR for a folder, or --pkcs11-module PATH or --pkcs11-uri URI for a token.")
         }
         if store != nil, token != nil || pinFile != nil || pinEnv != nil {
             throw ValidationError("--token, --pin-file and --pin-env belong to a token; --store is a folder.")
         }
-        if uri != nil, token != nil { throw ValidationError("--pkcs11-uri names the token already; leave --token out.") }
+        if uri != nil, token != nil {
+            throw ValidationError("--pkcs11-uri names the token already; leave --token out.")
+        }
         if pinFile != nil, pinEnv != nil { throw ValidationError("Give --pin-file or --pin-env, not both.") }
     }
 

@@ -132,9 +132,11 @@ public struct FileKeyStore: KeyStore {
     /// Both halves, or none where the second is in the way.
     private func put(_ key: PrivateKey, _ labels: KeyLabels, _ replacing: Bool) throws -> [UInt8] {
         let publicHalf = try key.publicKey.der
-        let publicPath = try path(.publicKey, .label(labels.publicKey))
-        guard replacing || !SecureFile.exists(publicPath) else {
-            throw KeyStoreError.alreadyThere(kind: .publicKey, name: labels.publicKey, store: description)
+        for (kind, label) in [(ObjectKind.privateKey, labels.privateKey), (.publicKey, labels.publicKey)] {
+            let path = try path(kind, .label(label))
+            guard replacing || !SecureFile.exists(path) else {
+                throw KeyStoreError.alreadyThere(kind: kind, name: label, store: description)
+            }
         }
         try write(key.traditional?.der ?? key.pkcs8, .privateKey, labels.privateKey, replacing: replacing)
         try write(publicHalf, .publicKey, labels.publicKey, replacing: true)

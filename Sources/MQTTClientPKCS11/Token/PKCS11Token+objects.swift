@@ -42,7 +42,8 @@ extension PKCS11Token {
     private func labels(_ kind: ObjectKind, in session: CK_ULONG) throws(KeyStoreError) -> [String] {
         var names: [String] = []
         for object in try handles(kind, ObjectReference(), in: session) {
-            names.append(String(decoding: try attribute(AttributeType.label, of: object, in: session) ?? [], as: UTF8.self))
+            names.append(
+                String(decoding: try attribute(AttributeType.label, of: object, in: session) ?? [], as: UTF8.self))
         }
         return names
     }
@@ -68,7 +69,8 @@ extension PKCS11Token {
 
     /// The public half of a private key: from the private object, which for RSA knows it, or from the public object of the
     /// same id or label.
-    func publicKey(of key: CK_ULONG, _ reference: ObjectReference, in session: CK_ULONG) throws(KeyStoreError) -> PublicKey
+    func publicKey(of key: CK_ULONG, _ reference: ObjectReference, in session: CK_ULONG) throws(KeyStoreError)
+        -> PublicKey
     {
         let type = try attribute(AttributeType.keyType, of: key, in: session).flatMap(attributeNumber)
         do {

@@ -49,6 +49,7 @@ enum SoftHSM {
     }
 
     /// Makes a token and gives its label.
+    @discardableResult
     static func makeToken(_ label: String, in folder: String) throws -> String {
         try run(
             [
@@ -78,14 +79,5 @@ enum SoftHSM {
         defer { close(descriptor) }
         let bytes = Array(text.utf8)
         precondition(Glibc.write(descriptor, bytes, bytes.count) == bytes.count, "cannot write \(path)")
-    }
-}
-
-extension SoftHSM {
-    /// Where a token lies: the name of its folder, a UUID, ends in the serial number.
-    static func tokenFolder(_ serial: String) throws -> String {
-        let end = "\(serial.prefix(4))-\(serial.dropFirst(4))"
-        let found = try run(["/usr/bin/find", "\(folder)/tokens", "-maxdepth", "1", "-name", "*\(end)"])
-        return String(try #require(found.split(separator: "\n").first))
     }
 }
