@@ -53,6 +53,22 @@ struct StrangeTokenTests {
                 == .tokenRefused(call: "C_Sign", code: "CKR_FUNCTION_FAILED", token: "strange"))
     }
 
+    @Test("a token that was taken out is missed, looked for, and found again when it is back")
+    func comesBack() async throws {
+        try await withToken(["PULLED_OUT"]) { token in
+            await #expect(throws: KeyStoreError.tokenGone(token: "strange")) {
+                try await token.sign([1], with: Self.key)
+            }
+            await #expect(
+                throws: KeyStoreError.noSuchToken(wanted: "the label 'strange'", module: token.module.path, present: [])
+            ) {
+                try await token.sign([1], with: Self.key)
+            }
+            let signature = try await token.sign([1], with: Self.key)
+            #expect(signature == [51])
+        }
+    }
+
     @Test("without PSS the key serves TLS 1.2, by PKCS#1")
     func noPSS() async throws {
         try await withToken([]) { token in

@@ -63,7 +63,14 @@ public actor PKCS11Token {
             return try attempt(body)
         } catch {
             guard session == nil, wasOpen, Self.mayHelp(error) else { throw error }
-            return try attempt(body)
+            let first = error
+            do throws(KeyStoreError) {
+                return try attempt(body)
+            } catch {
+                // That it is not there now is what the first error says.
+                if case .noSuchToken = error, case .tokenGone = first { throw first }
+                throw error
+            }
         }
     }
 

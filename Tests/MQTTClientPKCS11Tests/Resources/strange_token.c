@@ -100,7 +100,8 @@ static CK_RV sign(CK_ULONG session, const CK_BYTE *data, CK_ULONG length, CK_BYT
     if (SIGN != 0) return SIGN;
 #ifdef PULLED_OUT
     if (!was_gone) {
-        was_gone = away = 1;
+        was_gone = 1;
+        away = 2;
         return 0x32;
     }
 #endif
