@@ -109,7 +109,7 @@ bench-tls: ## What TLS costs, beside mosquitto: messages, handshakes, memory (AR
 
 bench-tools: setup-test ## martlet pub and sub beside mosquitto's (ARGS="--lines 100000 --rounds 1")
 	@scripts/install .build/installed
-	Benchmarks/tools.py --tools .build/installed/libexec/martlet --broker '.build/installed/bin/martlet broker -p {port}' $(ARGS)
+	Benchmarks/tools.py --tools .build/installed/libexec/martlet --broker '.build/installed/bin/martlet broker -c {conf}' $(ARGS)
 
 format: ## Rewrite the Swift sources as .swift-format says
 	swift format format --in-place --parallel --recursive Package.swift Sources Apps Tests

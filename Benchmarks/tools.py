@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """martlet pub and sub beside Debian's mosquitto_pub and mosquitto_sub, through the same broker, in turns.
 
-    Benchmarks/tools.py [--lines 1000000] [--rounds 3] [--tools FOLDER] [--broker 'COMMAND -p {port}'] [--json FILE]
+    Benchmarks/tools.py [--lines 1000000] [--rounds 3] [--tools FOLDER] [--broker 'COMMAND -c {conf}'] [--json FILE]
 
 `lines`: so many go in at `pub -l` and come out of `sub`; seconds from the start of `pub` to the end of `sub`, the CPU seconds
 and the largest resident set of both. `start`: from the start of the process to its first message at a server that answers at
@@ -21,6 +21,15 @@ import time
 
 from wire import packet
 
+#: Every line must arrive, so the publisher waits for the subscriber and no queue is full.
+CONF = """
+listener {port} 127.0.0.1
+allow_anonymous true
+persistence false
+max_queued_messages 0
+slow_reader_wait 60000
+log_type none
+"""
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -112,7 +121,7 @@ def main():
     options.add_argument("--starts", type=int, default=31)
     options.add_argument("--tools", type=pathlib.Path, required=True)
     options.add_argument("--theirs", type=pathlib.Path, default=pathlib.Path("/usr/bin"))
-    options.add_argument("--broker", default=f"{ROOT}/.build/release/martlet broker -p {{port}}")
+    options.add_argument("--broker", default=f"{ROOT}/.build/release/martlet broker -c {{conf}}")
     options.add_argument("--qos", default="0,1")
     options.add_argument("--timeout", type=float, default=600)
     options.add_argument("--json")
@@ -121,8 +130,11 @@ def main():
     results = {"lines": {}, "start": {}}
 
     port = free_port()
+    conf = tempfile.NamedTemporaryFile("w", suffix=".conf")
+    conf.write(CONF.format(port=port))
+    conf.flush()
     broker = subprocess.Popen(
-        chosen.broker.format(port=port).split(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        chosen.broker.format(port=port, conf=conf.name).split(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL)
     time.sleep(1)
     try:

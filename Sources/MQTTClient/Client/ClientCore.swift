@@ -199,8 +199,10 @@ final class ClientCore {
 
     func flush() {
         guard let channel, !output.isEmpty else { return output.removeAll() }
-        channel.writeAndFlush(ByteBuffer(bytes: output.bytes), promise: nil)
+        // Emptied first: writing may tell us at once that the channel is full, and that ends in this method again.
+        let bytes = ByteBuffer(bytes: output.bytes)
         output.removeAll()
+        channel.writeAndFlush(bytes, promise: nil)
         if !channel.isWritable { session.setWritable(false, at: .now) }
     }
 
