@@ -12,6 +12,10 @@ final class ToolConnection {
     private static var flushBytes: Int { 64 * 1024 }
     /// How long the server may take to close after our DISCONNECT before we do.
     private static var lingerMax: TimeAmount { .seconds(1) }
+    /// The same where much was sent: it may still lie before the DISCONNECT, in sockets and in front of a slow reader.
+    private static var lingerMaxAfterMuch: TimeAmount { .seconds(60) }
+    /// How much is much, in bytes: what surely fits into sockets.
+    private static var muchBytes: Int { 64 * 1024 }
 
     let loop: any EventLoop
     let arguments: ToolArguments
@@ -31,6 +35,8 @@ final class ToolConnection {
     /// QoS 2: received, and printed when the server has released them.
     private var unreleased: [(identifier: UInt16, message: Message)] = []
     private var deliveries: [Message] = []
+    /// On this connection.
+    private var sentBytes = 0
     /// The packet identifier used last: `-d` counts on from it for messages at QoS 0, which have none.
     var lastIdentifier: UInt16 = 0
     private var isTracing: Bool
@@ -66,6 +72,7 @@ final class ToolConnection {
         self.channel = channel
         codec = ClientCodec(session.configuration)
         partial = ByteBuffer()
+        sentBytes = 0
         session.transportOpened(authenticationData: additions.authenticationData, at: .now)
         endTick()
         channel.read()
@@ -202,6 +209,7 @@ final class ToolConnection {
         // Emptied first: writing may tell us at once that the channel is full, and that ends in this method again.
         let bytes = ByteBuffer(bytes: output.bytes)
         output.removeAll()
+        sentBytes += bytes.readableBytes
         channel.writeAndFlush(bytes, promise: nil)
         if !channel.isWritable { session.setWritable(false, at: .now) }
     }
@@ -254,11 +262,15 @@ final class ToolConnection {
         self.ended = nil
         channel.closeFuture.whenComplete { _ in ended?.succeed(error) }
         guard error == nil, channel.isActive else { return channel.close(promise: nil) }
-        // The server has a moment to close first, so that nothing it still reads is cut off.
+        // The server closes when it has read our DISCONNECT. Who closes first, even half, may find that what the server has not read
+        // yet is thrown away.
+        let hasSentMuch = sentBytes > Self.muchBytes
         channel.writeAndFlush(ByteBuffer()).whenComplete { _ in
-            channel.close(mode: .output, promise: nil)
+            if !hasSentMuch { channel.close(mode: .output, promise: nil) }
             channel.read()
-            channel.eventLoop.scheduleTask(in: Self.lingerMax) { channel.close(promise: nil) }
+            channel.eventLoop.scheduleTask(in: hasSentMuch ? Self.lingerMaxAfterMuch : Self.lingerMax) {
+                channel.close(promise: nil)
+            }
         }
     }
 }
