@@ -51,13 +51,25 @@ public struct PublishResult: Sendable, Hashable {
     public let reasonString: String?
     /// §3.4.2.2.3
     public let userProperties: [UserProperty]
-    /// What the message went under, §2.2.1; nil at QoS 0. For logs: it may be another message's by now.
+    /// What the message went under, §2.2.1; nil at QoS 0. For logs: it may be another message's by now. Results are equal where
+    /// the server said the same, whatever this is.
     public internal(set) var packetIdentifier: UInt16?
 
     package init(_ reasonCode: ReasonCode, reasonString: String? = nil, userProperties: [UserProperty] = []) {
         self.reasonCode = reasonCode
         self.reasonString = reasonString
         self.userProperties = userProperties
+    }
+
+    public static func == (left: PublishResult, right: PublishResult) -> Bool {
+        left.reasonCode == right.reasonCode && left.reasonString == right.reasonString
+            && left.userProperties == right.userProperties
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(reasonCode)
+        hasher.combine(reasonString)
+        hasher.combine(userProperties)
     }
 }
 
