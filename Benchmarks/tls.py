@@ -2,12 +2,15 @@
 """What TLS costs a broker: messages, handshakes, memory of a connection; beside mosquitto.
 
     Benchmarks/tls.py [--load .build/bench/mqttload] [--broker 'NAME=COMMAND with {conf}']... [--rounds 3] [--seconds 3]
-                      [--parts messages,handshakes,memory] [--connections 2000] [--json FILE]
+                      [--parts messages,handshakes,memory] [--scenarios pairs_q0,pairs_q1] [--crowd 0] [--connections 2000]
+                      [--json FILE]
 
 Messages: mqttload's `pairs_q0` and `pairs_q1` (Benchmarks/RESULTS.md), in the clear and through stunnel4, which makes TLS 1.3
-of it. Broker on core 0; generator and stunnel on core 1. Handshakes: full ones by `openssl s_time -new`, resumed ones by
-Python's ssl with the session of a first connection. Both are counted a second of the broker's own processor time, because
-the two sides share the machine's. Memory is what idle clients add to the resident set, each after its CONNACK.
+of it. Broker on core 0; generator and stunnel on core 1. Where stunnel is the slower side, the broker wakes for every record
+of 16 KiB; `--crowd 2` lets two busy processes share the broker's core, so that the broker is the slower one, as it is in the
+clear. Handshakes: full ones by `openssl s_time -new`, resumed ones by Python's ssl with the session of a first connection. All
+are counted a second of the broker's own processor time, because the two sides share the machine's. Memory is what idle
+clients add to the resident set, each after its CONNACK.
 Certificates: RSA 2048 and P-256, made anew. Loopback only, bounded in time. Rounds take turns; medians are printed.
 Needs stunnel4 and mqttload; `make bench-tls` sees to both.
 """
@@ -82,6 +85,21 @@ class Broker:
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(15)
+
+
+class Crowd:
+    """Processes that only turn in circles, on the broker's core."""
+
+    def __init__(self, count):
+        self.processes = [subprocess.Popen(["taskset", "-c", "0", "sh", "-c", "while :; do :; done"]) for _ in range(count)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.kill()
+            process.wait(15)
 
 
 class Stunnel:
@@ -189,6 +207,8 @@ def main():
     parser.add_argument("--broker", action="append")
     parser.add_argument("--load", default=".build/bench/mqttload")
     parser.add_argument("--parts", default="messages,handshakes,memory")
+    parser.add_argument("--scenarios", default=",".join(SCENARIOS))
+    parser.add_argument("--crowd", type=int, default=0, help="busy processes beside the broker while messages flow")
     parser.add_argument("--connections", type=int, default=2000)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
@@ -215,10 +235,11 @@ def main():
                             "2", "-subj", "/CN=localhost"], cwd=folder, check=True, capture_output=True)
             (folder / f"{key}.key").chmod(0o644)  # mosquitto started by root becomes its own user first
         for _ in range(o.rounds):
-            for scenario in SCENARIOS if "messages" in parts else []:
+            for scenario in o.scenarios.split(",") if "messages" in parts else []:
                 for label, command in brokers.items():
                     for kind, key in (("plain", None), ("tls", "rsa2048")):
-                        run = messages(command, folder, o.load, scenario, key)
+                        with Crowd(o.crowd):
+                            run = messages(command, folder, o.load, scenario, key)
                         for figure in ("delivered_per_cpu_s", "delivered_per_s", "lost", "dups", "reordered"):
                             keep(f"{scenario} {kind} {figure}", label, run.get(figure))
             for key in KEYS if "handshakes" in parts else []:
