@@ -37,7 +37,8 @@ extension ToolArguments {
         if tls.engine != nil || tls.keyForm == "engine" {
             throw ArgumentFault(
                 "Error: Problem setting TLS engine, is \(tls.engine ?? "engine") a valid engine?\n"
-                    + "Engines are OpenSSL's and there are none in this program; a key in a token is reached with --pkcs11-module.",
+                    + "Engines are OpenSSL's, and there are none in this program. Keys in tokens: martlet demo mutual-auth "
+                    + "--pkcs11-module shows how.",
                 namesHelp: false)
         }
         if let form = tls.keyForm, form != "pem" {
