@@ -153,6 +153,10 @@ let package = Package(
         .target(name: "MQTTTestKit", path: "Tests/MQTTTestKit", swiftSettings: house),
         // Chance from a seed, so that a test that fails, fails again.
         .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: house),
+        // Certificates good and bad by Debian's OpenSSL, which is also a peer that speaks TLS.
+        .target(
+            name: "CertificateTestKit", dependencies: ["Certificates"], path: "Tests/CertificateTestKit",
+            swiftSettings: house),
         // Every packet as bytes and value, every fault, corpora, random packets.
         .testTarget(
             name: "MQTTProtocolTests", dependencies: ["MQTTProtocol", "SeededRandom"], resources: [.copy("Resources")],
@@ -194,11 +198,15 @@ let package = Package(
             resources: [.copy("Resources")], swiftSettings: house),
         // Chains, lists of revoked certificates and formats, each beside what OpenSSL says of it.
         .testTarget(
-            name: "CertificatesTests", dependencies: ["Certificates", "SeededRandom", "martlet"], swiftSettings: house),
+            name: "CertificatesTests", dependencies: ["Certificates", "CertificateTestKit", "SeededRandom", "martlet"],
+            swiftSettings: house),
         // TLS settings, WebSocket frames and requests, PROXY headers: tables of bytes.
         .testTarget(
             name: "MQTTTransportTests",
-            dependencies: ["MQTTTransport", "SeededRandom", .product(name: "NIOCore", package: "swift-nio")],
+            dependencies: [
+                "MQTTTransport", "SeededRandom",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
             swiftSettings: house),
         // Password and ACL files, beside mosquitto; logins in a storm.
         .testTarget(
@@ -218,7 +226,10 @@ let package = Package(
         .testTarget(
             name: "MQTTClientTests",
             dependencies: [
-                "MQTTClient", "MQTTProtocol", "MQTTTestKit", "SeededRandom", "martlet",
+                "MQTTClient", "MQTTProtocol", "MQTTTransport", "MQTTTestKit", "Certificates", "CertificateTestKit",
+                "SeededRandom", "martlet", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: house),
         // Tokens (SoftHSM's), the file store, and mutual TLS with a key from either.

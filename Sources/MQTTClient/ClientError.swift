@@ -147,6 +147,11 @@ extension ClientError: CustomStringConvertible {
         }
     }
 
+    /// A connection that ended before MQTT's first bytes: the socket was there, so it is lost; anything above it was never.
+    static func lost(_ failure: ConnectFailure) -> ClientError {
+        failure.stage == .socket ? .connectionLost(failure.description) : .connectFailed(failure)
+    }
+
     private static func words(_ code: ReasonCode, _ why: String?, _ reference: String?) -> String {
         var text = code.description
         if let why { text += " (\(why))" }

@@ -40,7 +40,10 @@ package enum BrokerUnderTest {
 /// socket pair, and stops the broker, by its pid, once that closes.
 package final class BrokerProcess: Sendable {
     /// A start that failed, with the log.
-    package struct StartFailure: Error, CustomStringConvertible { package let description: String }
+    package struct StartFailure: Error, CustomStringConvertible {
+        package let description: String
+        package init(description: String) { self.description = description }
+    }
 
     /// What a test gets that does not ask for more.
     package static let anonymous = "listener {port} 127.0.0.1\nallow_anonymous true\n"

@@ -85,13 +85,16 @@ final class ClientCore {
     func connectFailed() { connecting = [] }
 
     /// Takes a connected channel and begins. The future tells when it is over, and why: nil = we wanted it.
-    func adopt(_ channel: any Channel, authenticationData: [UInt8]?) -> EventLoopFuture<ClientError?> {
+    func adopt(_ opened: OpenedChannel, authenticationData: [UInt8]?) -> EventLoopFuture<ClientError?> {
+        let channel = opened.channel
         loop.preconditionInEventLoop()
         precondition(self.channel == nil, "one connection at a time")
         connecting = []
         guard !isClosing, channel.isActive else {
             channel.close(promise: nil)
-            return loop.makeSucceededFuture(isClosing ? nil : .connectionLost("closed by the other side"))
+            if isClosing { return loop.makeSucceededFuture(nil) }
+            let reason = opened.failure.map { ClientError.lost($0) }
+            return loop.makeSucceededFuture(reason ?? .connectionLost("closed by the other side"))
         }
         let ended = loop.makePromise(of: ClientError?.self)
         do {
@@ -114,7 +117,7 @@ final class ClientCore {
     /// - Parameter failure: where the server's first bytes were not MQTT's.
     func channelLost(_ channel: any Channel, _ reason: String, _ failure: ConnectFailure?) {
         guard channel === self.channel else { return }
-        openingFailure = failure?.stage == .socket ? nil : failure
+        openingFailure = failure
         session.transportLost(reason)
         endTick()
     }
@@ -242,7 +245,7 @@ final class ClientCore {
         self.channel = nil
         let ended = self.ended
         self.ended = nil
-        let told = openingFailure.map { .connectFailed($0) } ?? error
+        let told = openingFailure.map { ClientError.lost($0) } ?? error
         openingFailure = nil
         channel.closeFuture.whenComplete { _ in ended?.succeed(told) }
         guard error == nil, channel.isActive else { return channel.close(promise: nil) }

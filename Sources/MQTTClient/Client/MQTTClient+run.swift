@@ -105,9 +105,9 @@ extension MQTTClient {
         } catch {
             return (.authenticationFailed("\(error)"), false)
         }
-        let channel: any Channel
+        let opened: OpenedChannel
         do {
-            channel = try await Connector.connect(to: endpoint, on: loop, timeout: configuration.connectTimeout) {
+            opened = try await Connector.open(endpoint, on: loop, timeout: configuration.connectTimeout) {
                 [core] channel in
                 core.value.mayConnect(channel)
                     ? channel.eventLoop.makeSucceededVoidFuture()
@@ -118,7 +118,9 @@ extension MQTTClient {
             return (.connectFailed(error), false)
         }
         let before = await onLoop { $0.acceptedConnections }
-        let ended = loop.flatSubmit { [core, data] in core.value.adopt(channel, authenticationData: data) }
+        let ended = loop.flatSubmit { [core, data] in
+            core.value.adopt(opened, authenticationData: data)
+        }
         let error = (try? await ended.get()) ?? nil
         let after = await onLoop { $0.acceptedConnections }
         return (error, after != before)

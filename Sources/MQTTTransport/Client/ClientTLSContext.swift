@@ -1,5 +1,4 @@
 import Certificates
-import NIOConcurrencyHelpers
 import NIOCore
 import NIOSSL
 
@@ -56,15 +55,15 @@ struct ClientTLSContext: Sendable {
         serverName = Self.indication(name)
     }
 
-    /// The handler for one connection; it tells its verdict over the server to `verdict`.
-    func handler(_ verdict: ServerVerdict) throws -> NIOSSLClientHandler {
+    /// The handler for one connection; it tells `opening` its verdict over the server.
+    func handler(_ opening: Opening) throws -> NIOSSLClientHandler {
         guard let verifier else { return try NIOSSLClientHandler(context: context, serverHostname: serverName) }
         return try NIOSSLClientHandler(context: context, serverHostname: serverName) { chain, promise in
             let chain = chain.compactMap { try? $0.toDERBytes() }
             switch verifier.verify(chain: chain, at: Timestamp(seconds: Int64(time(nil)))) {
             case .success: promise.succeed(.certificateVerified)
             case .failure(let refusal):
-                verdict.refuse(refusal)
+                opening.refuse(refusal)
                 promise.succeed(.failed)
             }
         }
@@ -137,13 +136,4 @@ struct ClientTLSContext: Sendable {
         guard tls.preSharedKey != nil else { return CipherList.usual }
         return tls.trust.sources.isEmpty ? CipherList.preShared : CipherList.preShared + ":" + CipherList.usual
     }
-}
-
-/// What we thought of a server's certificate. Written on the connection's loop; the lock is for the compiler, which cannot
-/// know that BoringSSL calls back on it.
-final class ServerVerdict: Sendable {
-    private let box = NIOLockedValueBox<Refusal?>(nil)
-
-    var refusal: Refusal? { box.withLockedValue { $0 } }
-    func refuse(_ refusal: Refusal) { box.withLockedValue { $0 = refusal } }
 }

@@ -26,7 +26,7 @@ extension ConnectFailure {
         }
         switch error {
         case let error as ConnectFailure: self = error
-        case let error as NIOConnectionError: self.init(name, error)
+        case let error as NIOConnectionError: self.init(endpoint, error)
         case let error as IOError:
             self.init(.socket, name, Self.words(error), remedy: Self.remedy(error, endpoint))
             errorNumber = error.errnoCode
@@ -55,7 +55,8 @@ extension ConnectFailure {
     /// The other side went without saying why.
     var brokeOff: Bool { errorNumber == ECONNRESET || errorNumber == EPIPE || reason == ServerTLSWords.brokeOff }
 
-    private init(_ name: String, _ error: NIOConnectionError) {
+    private init(_ endpoint: Endpoint, _ error: NIOConnectionError) {
+        let name = "\(endpoint)"
         let failures = error.connectionErrors.map(\.error)
         guard let first = failures.first else {
             let resolver = error.dnsAAAAError ?? error.dnsAError
@@ -74,9 +75,11 @@ extension ConnectFailure {
                 }
             if !reasons.contains(words) { reasons.append(words) }
         }
+        let number = (first as? IOError)?.errnoCode
         self.init(
-            .socket, name, reasons.joined(separator: "; "), remedy: "does a broker listen on that port?")
-        errorNumber = (first as? IOError)?.errnoCode
+            endpoint.proxy == nil ? .socket : .proxy, name, reasons.joined(separator: "; "),
+            remedy: (first as? IOError).flatMap { Self.remedy($0, endpoint) })
+        errorNumber = number
     }
 
     private static func words(_ error: IOError) -> String {

@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 package import NIOCore
 import NIOPosix
 
@@ -20,34 +21,48 @@ package enum Connector {
         to endpoint: Endpoint, on loop: any EventLoop, timeout: Duration,
         initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) async throws(ConnectFailure) -> any Channel {
+        try await open(endpoint, on: loop, timeout: timeout, initialize: initialize).channel
+    }
+
+    /// As `connect`, for those who want to know why a channel is closed before they could use it.
+    package static func open(
+        _ endpoint: Endpoint, on loop: any EventLoop, timeout: Duration,
+        initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) async throws(ConnectFailure) -> OpenedChannel {
         do {
             let security = try endpoint.tls.map { tls throws(SettingFault) in
                 try ClientTLSContext(tls, host: endpoint.host)
             }
             try endpoint.check()
+            // Of each channel that is tried, by which it will be known again.
+            let openings = NIOLockedValueBox<[ObjectIdentifier: Opening]>([:])
             let bootstrap = ClientBootstrap(group: loop)
                 .connectTimeout(TimeAmount(timeout))
                 .channelOption(.autoRead, value: false)
                 .channelOption(.writeBufferWaterMark, value: waitingBytes)
                 .channelInitializer { channel in
+                    let opening = Opening(channel.eventLoop)
+                    openings.withLockedValue { $0[ObjectIdentifier(channel)] = opening }
                     do {
-                        try addStages(channel.pipeline.syncOperations, endpoint, security, timeout)
+                        try addStages(channel.pipeline.syncOperations, endpoint, security, timeout, opening)
                     } catch {
+                        opening.done.fail(error)
                         return channel.eventLoop.makeFailedFuture(error)
                     }
                     return initialize(channel)
                 }
-            let channel = try await open(bootstrap, endpoint)
-            try await channel.eventLoop.flatSubmit {
-                do {
-                    let passage = try channel.pipeline.syncOperations.handler(type: Passage.self)
-                    return passage.whenOpen(channel)
-                } catch {
-                    // Closed, and taken apart, in the meantime.
-                    return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
+            let channel = try await dial(bootstrap, endpoint)
+            channel.eventLoop.execute {
+                // Gone already where the first stage failed at once.
+                if let passage = try? channel.pipeline.syncOperations.handler(type: Passage.self) {
+                    passage.startClock(channel)
                 }
-            }.get()
-            return channel
+            }
+            guard let opening = openings.withLockedValue({ $0[ObjectIdentifier(channel)] }) else {
+                preconditionFailure("every channel is initialized before it is connected")
+            }
+            try await opening.done.futureResult.get()
+            return OpenedChannel(channel: channel, opening: opening)
         } catch let fault as SettingFault {
             throw ConnectFailure(endpoint, fault)
         } catch {
@@ -57,20 +72,19 @@ package enum Connector {
 
     private static func addStages(
         _ pipeline: ChannelPipeline.SynchronousOperations, _ endpoint: Endpoint, _ security: ClientTLSContext?,
-        _ timeout: Duration
+        _ timeout: Duration, _ opening: Opening
     ) throws {
-        let verdict = ServerVerdict()
         if let proxy = endpoint.proxy {
             try pipeline.addHandler(SOCKS5Handler(proxy, host: endpoint.address ?? endpoint.host, port: endpoint.port))
         }
-        if let security { try pipeline.addHandler(try security.handler(verdict)) }
+        if let security { try pipeline.addHandler(try security.handler(opening)) }
         if let webSocket = endpoint.webSocket {
             try pipeline.addHandler(WebSocketClientHandler(endpoint, webSocket))
         }
-        try pipeline.addHandler(Passage(endpoint, verdict, timeout: TimeAmount(timeout)))
+        try pipeline.addHandler(Passage(endpoint, opening, timeout: TimeAmount(timeout)))
     }
 
-    private static func open(_ bootstrap: ClientBootstrap, _ endpoint: Endpoint) async throws -> any Channel {
+    private static func dial(_ bootstrap: ClientBootstrap, _ endpoint: Endpoint) async throws -> any Channel {
         if let path = endpoint.socketPath {
             return try await bootstrap.connect(unixDomainSocketPath: path).get()
         }

@@ -30,14 +30,13 @@ final class Passage: ChannelDuplexHandler, RemovableChannelHandler {
 
     private var state: State
     private let endpoint: Endpoint
-    private let verdict: ServerVerdict
+    private let opening: Opening
     private let timeout: TimeAmount
     private var deadline: Scheduled<Void>?
-    private var waiter: EventLoopPromise<Void>?
 
     /// - Parameter timeout: for all stages behind the socket's together.
-    init(_ endpoint: Endpoint, _ verdict: ServerVerdict, timeout: TimeAmount) {
-        (self.endpoint, self.verdict, self.timeout) = (endpoint, verdict, timeout)
+    init(_ endpoint: Endpoint, _ opening: Opening, timeout: TimeAmount) {
+        (self.endpoint, self.opening, self.timeout) = (endpoint, opening, timeout)
         var stages: Stages = .socket
         if endpoint.proxy != nil { stages.insert(.proxy) }
         if endpoint.tls != nil { stages.insert(.tls) }
@@ -45,18 +44,10 @@ final class Passage: ChannelDuplexHandler, RemovableChannelHandler {
         state = .passing(stages)
     }
 
-    /// Succeeds when all stages are through; fails with `ConnectFailure`. To be asked once, when the socket is connected: from
-    /// then on the time counts.
-    func whenOpen(_ channel: any Channel) -> EventLoopFuture<Void> {
-        switch state {
-        case .open, .reading: return channel.eventLoop.makeSucceededVoidFuture()
-        case .failed(let failure): return channel.eventLoop.makeFailedFuture(failure)
-        case .passing:
-            let promise = channel.eventLoop.makePromise(of: Void.self)
-            waiter = promise
-            deadline = channel.eventLoop.assumeIsolated().scheduleTask(in: timeout) { self.timedOut(channel) }
-            return promise.futureResult
-        }
+    /// The socket is connected: from now on the time counts.
+    func startClock(_ channel: any Channel) {
+        guard case .passing = state, deadline == nil else { return }
+        deadline = channel.eventLoop.assumeIsolated().scheduleTask(in: timeout) { self.timedOut(channel) }
     }
 
     // MARK: Stages
@@ -93,8 +84,7 @@ final class Passage: ChannelDuplexHandler, RemovableChannelHandler {
         }
         state = .open(held: [])
         deadline?.cancel()
-        waiter?.succeed()
-        waiter = nil
+        opening.done.succeed()
     }
 
     /// The channel does not read by itself.
@@ -178,29 +168,44 @@ final class Passage: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: What fails
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        var failure = ConnectFailure(endpoint, error: error, refusal: verdict.refusal)
-        if case .reading = state, endpoint.tls != nil, failure.brokeOff {
-            failure = ConnectFailure(
-                .tls, "\(endpoint)", "the server closed the connection right after the handshake",
-                remedy: "its log may say why; a client certificate that it demands or refuses can look like this")
-        }
-        fail(failure, context)
+        let failure = ConnectFailure(endpoint, error: error, refusal: opening.refusal)
+        fail(failure.brokeOff ? silence ?? failure : failure, context)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if case .passing(let stages) = state {
-            let stage: ConnectFailure.Stage =
-                stages.contains(.proxy) ? .proxy : stages.contains(.tls) ? .tls : .webSocket
-            fail(ConnectFailure(stage, "\(endpoint)", "the other side closed the connection"), context)
-        }
+        if let silence { fail(silence, context) }
         deadline?.cancel()
         context.fireChannelInactive()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         deadline?.cancel()
-        waiter?.fail(ChannelError.ioOnClosedChannel)
-        waiter = nil
+        if case .passing = state { opening.done.fail(ChannelError.ioOnClosedChannel) }
+    }
+
+    /// The other side went without a word: what that means where we are; nil where nothing is left to say.
+    private var silence: ConnectFailure? {
+        let name = "\(endpoint)"
+        switch state {
+        case .passing(let stages) where stages.contains(.proxy):
+            return ConnectFailure(.proxy, name, "it broke the connection off", remedy: "is that a SOCKS5 proxy?")
+        case .passing(let stages) where stages.contains(.tls):
+            return ConnectFailure(
+                .tls, name, "the server hung up during the handshake", remedy: ServerTLSWords.plainRemedy)
+        case .passing:
+            return ConnectFailure(
+                .webSocket, name, "the server hung up on our request", remedy: "does that port speak WebSocket?")
+        case .open, .reading:
+            guard endpoint.tls == nil else {
+                return ConnectFailure(
+                    .tls, name, "the server closed the connection right after the handshake",
+                    remedy: "its log may say why; a client certificate that it demands or refuses can look like this")
+            }
+            return ConnectFailure(
+                .socket, name, "the server closed the connection without a word",
+                remedy: endpoint.webSocket == nil ? "does that port want TLS, or WebSocket?" : nil)
+        case .failed: return nil
+        }
     }
 
     private func fail(_ failure: ConnectFailure, _ context: ChannelHandlerContext) {
@@ -209,8 +214,13 @@ final class Passage: ChannelDuplexHandler, RemovableChannelHandler {
         case .reading:
             state = .failed(failure)
             context.fireErrorCaught(failure)
-        case .passing, .open:
+        case .passing:
             end(failure)
+            context.close(promise: nil)
+        case .open:
+            // MQTT's handler is on its way, and will find the channel closed.
+            state = .failed(failure)
+            opening.fail(failure)
             context.close(promise: nil)
         }
     }
@@ -218,7 +228,6 @@ final class Passage: ChannelDuplexHandler, RemovableChannelHandler {
     private func end(_ failure: ConnectFailure) {
         state = .failed(failure)
         deadline?.cancel()
-        waiter?.fail(failure)
-        waiter = nil
+        opening.done.fail(failure)
     }
 }

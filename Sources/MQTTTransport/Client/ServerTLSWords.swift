@@ -21,7 +21,7 @@ struct ServerTLSWords {
 
     static let brokeOff = "the server broke the connection off"
 
-    private static let plainRemedy =
+    static let plainRemedy =
         "does that port speak TLS? Plain MQTT (usually 1883) has an endpoint without TLS, WebSocket one of its own"
 
     private static let known: [String: ServerTLSWords] = [

@@ -1,3 +1,4 @@
+import CertificateTestKit
 import Certificates
 import Testing
 

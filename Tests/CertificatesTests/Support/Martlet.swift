@@ -1,3 +1,4 @@
+import CertificateTestKit
 import Foundation
 
 /// The built program, called in a lab's folder, as a person would.

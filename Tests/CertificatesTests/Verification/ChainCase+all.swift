@@ -1,3 +1,4 @@
+import CertificateTestKit
 import Certificates
 
 /// The table. Codes are those of openssl-verification-options(1) and x509_vfy.h of OpenSSL 3.0.

@@ -1,3 +1,4 @@
+import CertificateTestKit
 import Certificates
 
 /// Everything the cases are made of, made once by OpenSSL.

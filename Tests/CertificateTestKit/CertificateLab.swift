@@ -1,23 +1,23 @@
-import Certificates
+package import Certificates
 import Foundation
 
 /// Makes certificates of every kind with OpenSSL, good and bad: `NAME.key`, `NAME.crt` in its folder.
-struct CertificateLab {
-    let openSSL: OpenSSL
+package struct CertificateLab {
+    package let openSSL: OpenSSL
     /// An hour after everything was made, for verifying before, at and after it.
-    let now: Timestamp
+    package let now: Timestamp
 
-    init() throws {
+    package init() throws {
         openSSL = try OpenSSL()
         now = Timestamp(seconds: Int64(Date().timeIntervalSince1970) + 3600)
     }
 
-    static let authority = """
+    package static let authority = """
         basicConstraints = critical,CA:TRUE
         keyUsage = critical,keyCertSign,cRLSign
         subjectKeyIdentifier = hash
         """
-    static let server = """
+    package static let server = """
         basicConstraints = CA:FALSE
         keyUsage = digitalSignature,keyEncipherment
         extendedKeyUsage = serverAuth
@@ -25,14 +25,14 @@ struct CertificateLab {
         subjectKeyIdentifier = hash
         authorityKeyIdentifier = keyid
         """
-    static let client = """
+    package static let client = """
         basicConstraints = CA:FALSE
         keyUsage = digitalSignature
         extendedKeyUsage = clientAuth
         authorityKeyIdentifier = keyid
         """
 
-    func key(_ name: String, _ kind: String = "P-256") throws {
+    package func key(_ name: String, _ kind: String = "P-256") throws {
         let options: [String] =
             switch kind {
             case "P-256", "P-384", "P-521": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:\(kind)"]
@@ -45,7 +45,7 @@ struct CertificateLab {
     /// - Parameters:
     ///   - issuer: another name of this lab; `nil` signs itself.
     ///   - extensions: an OpenSSL section's lines; `nil` gives a version 1 certificate.
-    func certificate(
+    package func certificate(
         _ name: String, subject: String? = nil, kind: String = "P-256", by issuer: String? = nil,
         extensions: String?, days: Int = 30, serial: Int? = nil, digest: String = "sha256", options: [String] = []
     ) throws {
@@ -63,7 +63,7 @@ struct CertificateLab {
     }
 
     /// `NAME.crl`, listing the serial numbers of `revoked`.
-    func revocationList(
+    package func revocationList(
         _ name: String, by issuer: String, revoking revoked: [String] = [], reason: String? = nil, days: Int = 7,
         updateIn delay: Int = 0, extensions: String? = nil
     ) throws {
@@ -94,18 +94,46 @@ struct CertificateLab {
         try openSSL.run(base + ["-gencrl", "-out", "\(name).crl"] + dates)
     }
 
-    func load(_ names: [String]) throws -> [ParsedCertificate] {
+    package func load(_ names: [String]) throws -> [ParsedCertificate] {
         try names.flatMap { try PEMBundle.certificates(in: openSSL.read("\($0).crt"), file: "\($0).crt") }
     }
 
-    func lists(_ names: [String]) throws -> [CertificateRevocationList] {
+    package func lists(_ names: [String]) throws -> [CertificateRevocationList] {
         try names.flatMap { try PEMBundle.revocationLists(in: openSSL.read("\($0).crl"), file: "\($0).crl") }
     }
 
     /// Several files as one: what `-CAfile` and `-untrusted` take.
-    func bundle(_ names: [String], suffix: String = "crt") throws -> String {
+    package func bundle(_ names: [String], suffix: String = "crt") throws -> String {
         let name = "bundle-\(UUID().uuidString).pem"
         try openSSL.write(try names.flatMap { try openSSL.read("\($0).\(suffix)") }, to: name)
         return name
+    }
+
+    /// A server's or client's that is valid between two moments of the calendar, as `20200131000000Z`.
+    package func dated(
+        _ name: String, subject: String? = nil, by issuer: String, from: String, until: String, extensions: String
+    ) throws {
+        try key(name)
+        try openSSL.run("req", "-new", "-key", "\(name).key", "-subj", subject ?? "/CN=\(name)", "-out", "\(name).csr")
+        try openSSL.write("", to: "\(name).index")
+        try openSSL.write(extensions + "\n", to: "\(name).ext")
+        try openSSL.write(
+            """
+            [ca]
+            default_ca = it
+            [it]
+            database = \(name).index
+            new_certs_dir = .
+            rand_serial = yes
+            default_md = sha256
+            unique_subject = no
+            policy = any
+            [any]
+            commonName = supplied
+            """, to: "\(name).cnf")
+        try openSSL.run(
+            "ca", "-batch", "-notext", "-config", "\(name).cnf", "-cert", "\(issuer).crt", "-keyfile", "\(issuer).key",
+            "-in", "\(name).csr", "-out", "\(name).crt", "-startdate", from, "-enddate", until, "-extfile",
+            "\(name).ext")
     }
 }

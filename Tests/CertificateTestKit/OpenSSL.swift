@@ -1,35 +1,39 @@
-import Foundation
-import Testing
+package import Foundation
 
 /// Debian's `openssl`, as the witness of what is right, with a scratch folder of its own.
-final class OpenSSL: Sendable {
-    let folder: URL
+package final class OpenSSL: Sendable {
+    package let folder: URL
 
-    struct Outcome: Sendable {
-        let status: Int32
-        let output: [UInt8]
-        let errors: String
-        var text: String { String(decoding: output, as: UTF8.self) }
+    package struct Outcome: Sendable {
+        package let status: Int32
+        package let output: [UInt8]
+        package let errors: String
+        package var text: String { String(decoding: output, as: UTF8.self) }
     }
 
-    struct Failed: Error, CustomStringConvertible {
-        let description: String
+    package struct Failed: Error, CustomStringConvertible {
+        package let description: String
+        package init(description: String) { self.description = description }
     }
 
-    init() throws {
+    package init() throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-certs-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
 
     deinit { try? FileManager.default.removeItem(at: folder) }
 
-    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
-    func read(_ name: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(fileURLWithPath: path(name)))) }
-    func write(_ bytes: [UInt8], to name: String) throws { try Data(bytes).write(to: URL(fileURLWithPath: path(name))) }
-    func write(_ text: String, to name: String) throws { try write(Array(text.utf8), to: name) }
+    package func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    package func read(_ name: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(fileURLWithPath: path(name))))
+    }
+    package func write(_ bytes: [UInt8], to name: String) throws {
+        try Data(bytes).write(to: URL(fileURLWithPath: path(name)))
+    }
+    package func write(_ text: String, to name: String) throws { try write(Array(text.utf8), to: name) }
 
     /// Runs it in the scratch folder; names in `arguments` are relative to it.
-    func attempt(_ arguments: [String], program: String = "openssl", input: [UInt8] = []) throws -> Outcome {
+    package func attempt(_ arguments: [String], program: String = "openssl", input: [UInt8] = []) throws -> Outcome {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [program] + arguments
@@ -50,10 +54,10 @@ final class OpenSSL: Sendable {
     }
 
     @discardableResult
-    func run(_ arguments: String..., input: [UInt8] = []) throws -> Outcome { try run(arguments, input: input) }
+    package func run(_ arguments: String..., input: [UInt8] = []) throws -> Outcome { try run(arguments, input: input) }
 
     @discardableResult
-    func run(_ arguments: [String], input: [UInt8] = []) throws -> Outcome {
+    package func run(_ arguments: [String], input: [UInt8] = []) throws -> Outcome {
         let outcome = try attempt(arguments, input: input)
         guard outcome.status == 0 else {
             throw Failed(
