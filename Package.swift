@@ -33,6 +33,8 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
+        // Percentiles of `martlet bench`.
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         // The standard's nouns, and how they become bytes.
@@ -84,7 +86,8 @@ let package = Package(
         .target(
             name: "MQTTTools",
             dependencies: [
-                "MQTTProtocol", "MQTTTransport", "MQTTClient",
+                "MQTTProtocol", "MQTTTransport", "MQTTClient", "Certificates",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
@@ -139,7 +142,8 @@ let package = Package(
             name: "martlet",
             dependencies: [
                 "MQTTProtocol", "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess",
-                "ConfigurationLint", "MQTTTools", "Certificates", "MQTTClient", "MQTTClientPKCS11", "MutualAuthDemo",
+                "ConfigurationLint", "MQTTTools", "Certificates", "MQTTTransport", "MQTTClient", "MQTTClientPKCS11",
+                "MutualAuthDemo",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -221,7 +225,11 @@ let package = Package(
             swiftSettings: house),
         // The tools' arguments, formats and conversations, beside mosquitto's.
         .testTarget(
-            name: "MQTTToolsTests", dependencies: ["MQTTTools", "MQTTClient", "MQTTProtocol"], swiftSettings: house),
+            name: "MQTTToolsTests",
+            dependencies: [
+                "MQTTTools", "MQTTClient", "MQTTTransport", "MQTTProtocol", "MQTTTestKit", "martlet",
+            ],
+            swiftSettings: house),
         // The client: its session without sockets, from seeds; then against scripted peers and brokers.
         .testTarget(
             name: "MQTTClientTests",

@@ -74,9 +74,12 @@ let package = Package(
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             swiftSettings: checked),
+        // The module that the tests' `RandomPacket.swift` imports: empty here.
+        .target(name: "SeededRandom", path: "Chance"),
         .target(
             name: "FuzzTargets",
             dependencies: [
+                "SeededRandom",
                 "MQTTProtocol", "BrokerCore", "BrokerConfiguration", "MQTTTransport", "MQTTClient", "Certificates",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],

@@ -10,6 +10,12 @@ enum Terminal {
         _ = text.withUTF8 { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
+    /// A line of the result, at once, also into a pipe.
+    static func say(_ text: String) {
+        var text = text + "\n"
+        _ = text.withUTF8 { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+    }
+
     /// Asks a person, without showing what is typed; `nil` where there is none, or nothing was typed.
     static func askSecretly(_ question: String) -> [UInt8]? {
         guard isatty(STDIN_FILENO) == 1 else { return nil }

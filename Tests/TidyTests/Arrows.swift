@@ -21,7 +21,7 @@ enum Arrows {
             theirs: ["DequeModule", "NIOCore", "NIOPosix"]),
         Row(
             target: "MQTTTools", ours: ["MQTTProtocol", "MQTTDelivery", "MQTTTransport", "MQTTClient", "Certificates"],
-            theirs: nio),
+            theirs: nio + ["Histogram"]),
         Row(target: "MQTTClientPKCS11", ours: ["Certificates", "MQTTTransport"], theirs: ["Crypto"]),
         Row(target: "MutualAuthDemo", ours: ["MQTTClient"], theirs: []),
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
@@ -41,7 +41,8 @@ enum Arrows {
             target: "martlet",
             ours: [
                 "MQTTProtocol", "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess",
-                "ConfigurationLint", "MQTTTools", "Certificates", "MQTTClient", "MQTTClientPKCS11", "MutualAuthDemo",
+                "ConfigurationLint", "MQTTTools", "Certificates", "MQTTTransport", "MQTTClient", "MQTTClientPKCS11",
+                "MutualAuthDemo",
             ],
             theirs: ["ArgumentParser", "UnixSignals"]),
         Row(target: "store-benchmark", ours: ["MQTTProtocol", "BrokerCore", "BrokerStore"], theirs: []),

@@ -20,13 +20,16 @@ final class CuttingRelay: Sendable {
     private let seed: UInt64
     private let listener: Int32
     private let state: Mutex<State>
+    private let isVersion5: Bool
+    private let seen = Mutex(RelayWitness())
 
-    init(to target: UInt16, seed: UInt64, cuts: Int) throws {
+    init(to target: UInt16, seed: UInt64, cuts: Int, isVersion5: Bool) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard let port = Self.listenOnLoopback(listener) else {
             throw ScriptedPeer.Unexpected(description: "cannot listen: errno \(errno)")
         }
         (self.port, self.target, self.seed, self.listener) = (port, target, seed, listener)
+        self.isVersion5 = isVersion5
         state = Mutex(State(cutsLeft: cuts))
         Thread.detachNewThread { [self] in acceptAll() }
     }
@@ -44,6 +47,7 @@ final class CuttingRelay: Sendable {
         } ? Int(UInt16(bigEndian: address.sin_port)) : nil
     }
 
+    var witness: RelayWitness { seen.withLock { $0 } }
     var cutsLeft: Int { state.withLock { $0.cutsLeft } }
     /// Packets that were sent twice so far.
     var duplicates: Int { state.withLock { $0.duplicates } }
@@ -125,6 +129,7 @@ final class CuttingRelay: Sendable {
                 let packet = Array(buffer[..<size])
                 buffer.removeFirst(size)
                 if chance.chance(5) { usleep(UInt32(chance.below(3_000))) }
+                seen.withLock { $0.observe(packet, isVersion5) }
                 packetsUntilCut -= 1
                 if packetsUntilCut < 0, takeCut() {
                     RelaySockets.send(sink, packet[..<chance.below(packet.count + 1)])

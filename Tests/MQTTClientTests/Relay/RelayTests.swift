@@ -25,8 +25,10 @@ struct RelayTests {
     func exchanges(_ setting: BrokerTests.Case) async throws {
         let broker = try setting.start(
             "listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nlog_type error\n")
-        let up = try CuttingRelay(to: broker.port, seed: Self.seed, cuts: Self.cuts / 2)
-        let down = try CuttingRelay(to: broker.port, seed: Self.seed &+ 1, cuts: Self.cuts - Self.cuts / 2)
+        let up = try CuttingRelay(
+            to: broker.port, seed: Self.seed, cuts: Self.cuts / 2, isVersion5: setting.version == .v5)
+        let down = try CuttingRelay(
+            to: broker.port, seed: Self.seed &+ 1, cuts: Self.cuts - Self.cuts / 2, isVersion5: setting.version == .v5)
         defer {
             up.close()
             down.close()
@@ -59,11 +61,26 @@ struct RelayTests {
         }
         #expect(up.cutsLeft == 0 && down.cutsLeft == 0)
         #expect(up.duplicates + down.duplicates > 0)
-        #expect(Self.fault(got[.exactlyOnce] ?? [], sent[.exactlyOnce] ?? 0) == nil, "QoS 2: exactly once, in order")
+        // What the client did by itself, whatever the broker made of it.
+        let whole = Array(0..<(sent[.exactlyOnce] ?? 0))
+        #expect(up.witness.published == whole && up.witness.released == whole, "sent and released in order")
+        #expect(up.witness.repeatedAfterRelease == [], "no PUBLISH after its PUBREL")
+        var arrived = got[.exactlyOnce] ?? []
+        if setting.broker == "mosquitto" { arrived = Self.excusing(arrived, down.witness) }
+        #expect(Self.fault(arrived, whole.count) == nil, "QoS 2: exactly once, in order")
         var seen: Set<Int> = []
         let firsts = (got[.atLeastOnce] ?? []).filter { seen.insert($0).inserted }
         #expect(Self.fault(firsts, sent[.atLeastOnce] ?? 0) == nil, "QoS 1: all, in order")
         broker.stop()
+    }
+
+    /// mosquitto 2.0.11 forgets a PUBREC where two connections are cut one after the other: it publishes the message again after
+    /// its PUBREL (Docs/differences-from-mosquitto.md). What it was seen to do so is taken once, and in its place.
+    private static func excusing(_ numbers: [Int], _ broker: RelayWitness) -> [Int] {
+        var seen: Set<Int> = []
+        let once = numbers.filter { seen.insert($0).inserted || !broker.repeatedAfterRelease.contains($0) }
+        // The reader cannot mend an order that the broker has not kept.
+        return once == broker.published ? once.sorted() : once
     }
 
     /// What is wrong with numbers that ought to be 0..<count, nil = nothing.

@@ -1,0 +1,40 @@
+import NIOPosix
+
+#if canImport(Darwin)
+import Darwin
+#else
+import Glibc
+#endif
+
+/// Names to addresses, as the system's resolver has them. It blocks, so it has a thread to itself.
+enum Resolution {
+    struct Unknown: Error, CustomStringConvertible { let description: String }
+
+    static func addresses(of host: String) async throws -> [String] {
+        try await NIOThreadPool.singleton.runIfActive { try find(host) }
+    }
+
+    private static func find(_ host: String) throws -> [String] {
+        var hints = addrinfo()
+        #if canImport(Darwin)
+        hints.ai_socktype = SOCK_STREAM
+        #else
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        #endif
+        var list: UnsafeMutablePointer<addrinfo>?
+        let status = getaddrinfo(host, nil, &hints, &list)
+        guard status == 0 else { throw Unknown(description: String(cString: gai_strerror(status))) }
+        defer { freeaddrinfo(list) }
+        var found: [String] = []
+        var next = list
+        while let entry = next?.pointee {
+            var text = [CChar](repeating: 0, count: 256)
+            let result = getnameinfo(
+                entry.ai_addr, entry.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
+            let address = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            if result == 0, !found.contains(address) { found.append(address) }
+            next = entry.ai_next
+        }
+        return found
+    }
+}
