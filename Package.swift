@@ -227,7 +227,7 @@ let package = Package(
         .testTarget(
             name: "MQTTToolsTests",
             dependencies: [
-                "MQTTTools", "MQTTClient", "MQTTTransport", "MQTTProtocol", "MQTTTestKit", "martlet",
+                "MQTTTools", "MQTTClient", "MQTTProtocol", "MQTTTestKit", "martlet",
             ],
             swiftSettings: house),
         // The client: its session without sockets, from seeds; then against scripted peers and brokers.

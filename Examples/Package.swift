@@ -26,6 +26,8 @@ let package = Package(
         .executableTarget(name: "Publisher", dependencies: [client], swiftSettings: settings),
         // on_connect and on_message, for those who come from paho.
         .executableTarget(name: "Callbacks", dependencies: [client], swiftSettings: settings),
+        // TLS with an authority of one's own, and a certificate of ours.
+        .executableTarget(name: "Secure", dependencies: [client], swiftSettings: settings),
         // A question and its answer, §4.10.
         .executableTarget(name: "RequestResponse", dependencies: [client], swiftSettings: settings),
     ],

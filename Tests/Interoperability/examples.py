@@ -2,9 +2,13 @@
 
 import pathlib
 import subprocess
+import tempfile
 import time
 
-from broker import ROOT
+import pytest
+
+from authority import Authority
+from broker import ROOT, Broker, free_port
 from peers import Peer
 
 BUILT = pathlib.Path(ROOT) / ".build/examples/debug"
@@ -55,6 +59,24 @@ def test_publisher(broker):
     assert [message.payload for message in reader.take(3)] == [b"one", b"two", b"three"]
 
 
+def test_mosquittos_clients_on_the_other_side(broker):
+    """A retained message from mosquitto_pub, and mosquitto_sub for ours."""
+    name = ["-h", "127.0.0.1", "-p", str(broker.port)]
+    subprocess.run(["mosquitto_pub", *name, "-t", "old/1", "-m", "kept", "-r", "-q", "2"], check=True, timeout=20)
+    with Example("Subscriber", "old/#", "127.0.0.1", broker.port) as example:
+        assert example.line() == "old/1 kept\n"
+    reader = subprocess.Popen(
+        ["stdbuf", "-oL", "mosquitto_sub", *name, "-t", "new/#", "-t", "ready", "-v", "-C", "3", "-W", "20"],
+        stdout=subprocess.PIPE, text=True)
+    peer = Peer(broker.port)
+    peer.subscribe("new/#", qos=1)
+    peer.publish("ready", b"go", qos=1, retain=True)
+    assert reader.stdout.readline().startswith("ready")
+    with Example("Publisher", "new/1", "127.0.0.1", broker.port) as example:
+        example.process.communicate("one\ntwo\n", timeout=20)
+    assert reader.communicate(timeout=20)[0] == "new/1 one\nnew/1 two\n"
+
+
 def test_publisher_says_that_nobody_listens(broker):
     with Example("Publisher", "nobody/listens", "127.0.0.1", broker.port) as example:
         said, _ = example.process.communicate("one\n", timeout=20)
@@ -73,3 +95,33 @@ def test_request_and_response(broker):
         said, _ = example.process.communicate(timeout=20)
         assert said == "1 doubled is 2\n2 doubled is 4\n3 doubled is 6\n"
         assert example.process.returncode == 0
+
+
+@pytest.fixture
+def open_folder():
+    """One that mosquitto's own user may read."""
+    with tempfile.TemporaryDirectory(prefix="martlet-examples-") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+def test_tls(open_folder):
+    """Mutual TLS with an authority of our own; without a certificate, and with another authority, the example says what is wrong."""
+    folder = open_folder
+    authority = Authority(folder)
+    authority.issue("server", "/CN=localhost", "subjectAltName=DNS:localhost\n")
+    authority.issue("me", "/CN=me", "extendedKeyUsage=clientAuth\n")
+    Authority(folder, "foreign", "/CN=Foreign CA")
+    for path in folder.iterdir():
+        path.chmod(0o644)
+    port = free_port()
+    configuration = (
+        f"listener {{port}} 127.0.0.1\nlog_type all\nallow_anonymous true\nlistener {port} 127.0.0.1\ncertfile {folder}/server.crt\n"
+        f"keyfile {folder}/server.key\ncafile {folder}/ca.crt\nrequire_certificate true\n")
+    with Broker(configuration):
+        for trust, word in (("ca", "secure/example nobody else reads this\n"), ("foreign", "→")):
+            with Example(
+                "Secure", folder / f"{trust}.crt", "localhost", port, folder / "me.crt", folder / "me.key") as example:
+                said, _ = example.process.communicate(timeout=20)
+                assert word in said and example.process.returncode == 0, said
