@@ -46,7 +46,15 @@ struct RelayTests {
             to: .tcp("127.0.0.1", port: down.port), configuration("reader"), reconnect: Self.patient
         ) { reader in
             let subscription = try await reader.subscribe(to: "n/+", qos: .exactlyOnce)
-            async let sending = Self.send(through: up, configuration("writer")) { up.cutsLeft + down.cutsLeft > 0 }
+            async let sending = {
+                // A writer that ends for good must not leave the reader waiting.
+                do {
+                    return try await Self.send(through: up, configuration("writer")) { up.cutsLeft + down.cutsLeft > 0 }
+                } catch {
+                    reader.close()
+                    throw error
+                }
+            }()
             var ends = 0
             for try await message in subscription {
                 if message.topic == "n/end" {
