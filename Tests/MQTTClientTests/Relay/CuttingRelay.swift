@@ -21,15 +21,18 @@ final class CuttingRelay: Sendable {
     private let listener: Int32
     private let state: Mutex<State>
     private let isVersion5: Bool
+    /// PUBLISH of QoS 2 too is sent twice.
+    private let repeatsQoS2: Bool
     private let seen = Mutex(RelayWitness())
 
-    init(to target: UInt16, seed: UInt64, cuts: Int, isVersion5: Bool) throws {
+    init(to target: UInt16, seed: UInt64, cuts: Int, isVersion5: Bool, repeatsQoS2: Bool) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard let port = Self.listenOnLoopback(listener) else {
             throw ScriptedPeer.Unexpected(description: "cannot listen: errno \(errno)")
         }
         (self.port, self.target, self.seed, self.listener) = (port, target, seed, listener)
         self.isVersion5 = isVersion5
+        self.repeatsQoS2 = repeatsQoS2
         state = Mutex(State(cutsLeft: cuts))
         Thread.detachNewThread { [self] in acceptAll() }
     }
@@ -136,7 +139,7 @@ final class CuttingRelay: Sendable {
                     return link.cut(hard: chance.chance(30))
                 }
                 guard RelaySockets.send(sink, packet[...]) else { return }
-                if chance.chance(8), let twin = Self.twin(of: packet) {
+                if chance.chance(8), let twin = twin(of: packet) {
                     state.withLock { $0.duplicates += 1 }
                     guard RelaySockets.send(sink, twin[...]) else { return }
                 }
@@ -167,8 +170,9 @@ final class CuttingRelay: Sendable {
     }
 
     /// What may lawfully come twice: a message of QoS 1 or 2, with DUP, and each step of their flows.
-    private static func twin(of packet: [UInt8]) -> [UInt8]? {
+    private func twin(of packet: [UInt8]) -> [UInt8]? {
         switch packet[0] >> 4 {
+        case 3 where packet[0] & 0x06 == 0x04 && !repeatsQoS2: nil
         case 3 where packet[0] & 0x06 != 0: [packet[0] | 0x08] + packet[1...]
         case 4, 5, 6, 7: packet
         default: nil

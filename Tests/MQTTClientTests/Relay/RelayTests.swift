@@ -25,10 +25,14 @@ struct RelayTests {
     func exchanges(_ setting: BrokerTests.Case) async throws {
         let broker = try setting.start(
             "listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nlog_type error\n")
+        // The second repeat of a QoS 2 PUBLISH is a protocol error to mosquitto 2.0.11 (Docs/differences-from-mosquitto.md).
+        let repeats = setting.broker != "mosquitto"
         let up = try CuttingRelay(
-            to: broker.port, seed: Self.seed, cuts: Self.cuts / 2, isVersion5: setting.version == .v5)
+            to: broker.port, seed: Self.seed, cuts: Self.cuts / 2, isVersion5: setting.version == .v5,
+            repeatsQoS2: repeats)
         let down = try CuttingRelay(
-            to: broker.port, seed: Self.seed &+ 1, cuts: Self.cuts - Self.cuts / 2, isVersion5: setting.version == .v5)
+            to: broker.port, seed: Self.seed &+ 1, cuts: Self.cuts - Self.cuts / 2, isVersion5: setting.version == .v5,
+            repeatsQoS2: repeats)
         defer {
             up.close()
             down.close()
