@@ -139,7 +139,7 @@ final class CuttingRelay: Sendable {
                     return link.cut(hard: chance.chance(30))
                 }
                 guard RelaySockets.send(sink, packet[...]) else { return }
-                if chance.chance(8), let twin = twin(of: packet) {
+                if chance.chance(8), let twin = self.twin(of: packet) {
                     state.withLock { $0.duplicates += 1 }
                     guard RelaySockets.send(sink, twin[...]) else { return }
                 }
