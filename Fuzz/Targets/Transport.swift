@@ -49,8 +49,13 @@ private func checkRequest(_ bytes: [UInt8]) {
 
 /// In one piece or in many: the same payload, the same controls, the same fault.
 private func checkFrames(_ bytes: [UInt8], piece: Int) {
-    let (whole, controls, fault) = read(bytes, piece: .max)
-    let (parts, partControls, partFault) = read(bytes, piece: piece)
+    // As a client's, which are masked, and as a server's, which are not.
+    for isMasked in [true, false] { checkFrames(bytes, piece: piece, isMasked: isMasked) }
+}
+
+private func checkFrames(_ bytes: [UInt8], piece: Int, isMasked: Bool) {
+    let (whole, controls, fault) = read(bytes, piece: .max, isMasked: isMasked)
+    let (parts, partControls, partFault) = read(bytes, piece: piece, isMasked: isMasked)
     require(whole == parts, "payload differs in pieces of \(piece)")
     require(fault == partFault, "\(String(describing: fault)) whole, \(String(describing: partFault)) in pieces")
     require(fault != nil || controls == partControls, "controls differ")
@@ -58,9 +63,9 @@ private func checkFrames(_ bytes: [UInt8], piece: Int) {
 }
 
 private func read(
-    _ bytes: [UInt8], piece: Int
+    _ bytes: [UInt8], piece: Int, isMasked: Bool
 ) -> (payload: [UInt8], controls: [WebSocketReader.Control], fault: WebSocketReader.Fault?) {
-    var reader = WebSocketReader()
+    var reader = WebSocketReader(isMasked: isMasked)
     var output = ByteBuffer()
     var controls: [WebSocketReader.Control] = []
     var at = 0
