@@ -118,6 +118,37 @@ struct SlowReaderTests {
     }
 
     @Test(
+        "A waiting publisher that has sent all, DISCONNECT too, and gone: all of it comes, and its will does not",
+        arguments: [1, 3])
+    func publisherLeaves(eventLoops: Int) throws {
+        let broker = try BrokerProcess.start(
+            BrokerProcess.anonymous
+                + "sys_interval 1\nslow_reader_wait 60000\noutput_buffer_bytes 65536\nevent_loops \(eventLoops)\n")
+        let sys = try SysReader(broker)
+        let reader = try RawClient.patient(broker, receiveBufferBytes: Self.bufferBytes)
+        try reader.subscribe("f/#", 0)
+        let flood = try Flood(
+            broker, topic: "f/m", payloadBytes: 10_000, will: Wire.Will(topic: "f/will", payload: "the will"))
+        #expect(!flood.send(upTo: 3_000, withinMilliseconds: 1_000), "nobody made it wait")
+        let total = flood.count
+        // Room for its last bytes, and no more: the broker soon makes it wait again, with megabytes unread.
+        var numbers: [Int] = []
+        while numbers.count < 100, let packet = try reader.next(withinMilliseconds: patienceMilliseconds) {
+            numbers.append(Flood.number(packet))
+        }
+        #expect(flood.leave(withinMilliseconds: patienceMilliseconds))
+        try sys.listen(forMilliseconds: 1_500)  // it has been gone for a while when the reader goes on
+        let deadline = Deadline(milliseconds: patienceMilliseconds)
+        while numbers.count < total, deadline.millisecondsLeft > 0 {
+            while let packet = try reader.next(withinMilliseconds: 20) { numbers.append(Flood.number(packet)) }
+        }
+        #expect(numbers == Array(0..<total))
+        try reader.expectQuiet()
+        try sys.listen(forMilliseconds: 1_500)
+        #expect(sys["publish/messages/dropped"] == 0)
+    }
+
+    @Test(
         "QoS 1 beyond max_queued_messages: dropped, counted, said once, until the queue is empty again",
         arguments: [true, false])
     func queueLimit(cleanStart: Bool) throws {

@@ -22,6 +22,8 @@ class ConnectionEnd {
     var isWritable = true
     private var isPaused = false
     private(set) var isClosing = false
+    /// Its socket has gone; what had come before that is still being taken.
+    private(set) var isGone = false
     private var isStranger = true
 
     init(loop: ShardLoop, listener: Listener, newcomer: Newcomer?) {
@@ -104,7 +106,8 @@ class ConnectionEnd {
         guard isPaused else { return }
         isPaused = false
         resumeTaking()
-        if !isPaused, !isClosing { setReading(true) }
+        guard !isPaused, !isClosing else { return }
+        if isGone { end() } else { setReading(true) }
     }
 
     /// Closes when its output has been written, or cannot be.
@@ -112,12 +115,26 @@ class ConnectionEnd {
         guard !isClosing else { return }
         isClosing = true
         rest = nil
-        setReading(false)
-        endWithinGrace()
+        if isGone {
+            // Not from inside another connection's packet: at the next turn.
+            loop.eventLoop.assumeIsolatedUnsafeUnchecked().execute { self.end() }
+        } else {
+            setReading(false)
+            endWithinGrace()
+        }
     }
 
-    /// The socket has gone.
+    /// The socket has gone. Who was made to wait had sent what came until then, and perhaps DISCONNECT: it is taken when
+    /// its turn comes, at the latest after `slow_reader_wait`, before the shard hears of the end.
     final func gone() {
+        guard isPaused, !isClosing, rest != nil else { return end() }
+        isGone = true
+        // Its output goes nowhere now, and holds nobody up.
+        isWritable = true
+        loop.writabilityChanged(self)
+    }
+
+    private func end() {
         isClosing = true
         rest = nil
         loop.closed(self)

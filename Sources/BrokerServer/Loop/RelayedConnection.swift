@@ -49,6 +49,7 @@ final class RelayedConnection: ConnectionEnd {
     // MARK: Output
 
     override func write(_ bytes: ByteBuffer, isLast: Bool) {
+        guard !isGone else { return }
         socket.post(.output(key, bytes, isLast: isLast))
         unwritten += bytes.readableBytes
         updateWritability()

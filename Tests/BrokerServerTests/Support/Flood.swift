@@ -10,8 +10,8 @@ final class Flood {
     /// Messages begun so far; all of them are whole once `isIdle`.
     private(set) var count = 0
 
-    init(_ broker: BrokerProcess, topic: String, payloadBytes: Int) throws {
-        client = try .patient(broker)
+    init(_ broker: BrokerProcess, topic: String, payloadBytes: Int, will: Wire.Will? = nil) throws {
+        client = try .patient(broker, will: will)
         self.topic = topic
         self.payloadBytes = payloadBytes
     }
@@ -31,6 +31,14 @@ final class Flood {
             pending = pending.dropFirst(sent)
             if !pending.isEmpty { return false }
         }
+    }
+
+    /// Sends what is left of the message begun, and DISCONNECT, and closes; false where that did not fit in time.
+    func leave(withinMilliseconds limit: Int) -> Bool {
+        let last = Array(pending) + Wire.disconnect
+        pending = []
+        defer { client.close() }
+        return client.offer(last[...], withinMilliseconds: limit) == last.count
     }
 
     private func message(_ number: Int) -> [UInt8] {
