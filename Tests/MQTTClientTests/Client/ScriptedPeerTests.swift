@@ -63,6 +63,30 @@ struct ScriptedPeerTests {
         #expect(await peer.finish() == nil)
     }
 
+    @Test("a server that reads late: what was written when the channel became full comes once, in order")
+    func lateReader() async throws {
+        let total = 1_000
+        let peer = try ScriptedPeer([
+            { connection in
+                try connection.accept()
+                usleep(300_000)  // the channel becomes full
+                for number in 0..<total {
+                    guard case .publish(let publish) = try connection.expect(.publish),
+                        publish.topic == MQTTString("t/\(number)")
+                    else { throw ScriptedPeer.Unexpected(description: "not the message number \(number)") }
+                }
+                try connection.expectGoodbye()
+            }
+        ])
+        let payload = [UInt8](repeating: 0x55, count: 10_000)
+        try await MQTTClient.withConnection(
+            to: .tcp("127.0.0.1", port: peer.port), Self.configuration(), reconnect: .never
+        ) { client in
+            for number in 0..<total { try await client.publish(Message(try Topic("t/\(number)"), payload)) }
+        }
+        #expect(await peer.finish() == nil)
+    }
+
     @Test("a server that never answers CONNECT")
     func silentAtConnect() async throws {
         let peer = try ScriptedPeer([
