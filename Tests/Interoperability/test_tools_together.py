@@ -32,7 +32,8 @@ def test_a_message(house, topic, pub, sub, qos, version):
 @pytest.mark.parametrize("pub,sub", HOUSES)
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_lines(house, topic, pub, sub, qos):
-    lines = [f"line {number} {'x' * (number % 97)}" for number in range(900)]  # fewer than `max_queued_messages`: beyond it a slow reader loses some
+    # Fewer than `max_queued_messages`: beyond it a slow reader loses some.
+    lines = [f"line {number} {'x' * (number % 97)}" for number in range(900)]
     with Listener(sub, f"mosquitto_sub -d -q {qos} -p {house.port} -t {topic} -C 900 -F %p") as listener:
         listener.until("Subscribed")
         # No line end behind the last one.
