@@ -25,13 +25,7 @@ extension Broker {
         let sys = sys
         let interval = TimeAmount.seconds(Int64(seconds))
         let timer = first.eventLoop.scheduleRepeatedAsyncTask(initialDelay: .zero, delay: interval) { _ in
-            let gathered = loops.map { loop in loop.eventLoop.submit { loop.value.status() } }
-            return EventLoopFuture.whenAllSucceed(gathered, on: first.eventLoop).map { all in
-                var status = all.reduce(ShardStatus(), +)
-                if let kept = store?.statistics {
-                    status.waitingMessages = kept.queued
-                    status.waitingMessageBytes = kept.queuedBytes
-                }
+            Self.status(of: loops, store, on: first.eventLoop).map { status in
                 for (topic, payload) in sys.withLockedValue({ $0.topics.update(status, now: clock.now()) }) {
                     first.value.publish(topic: Array(topic.utf8), payload: Array(payload.utf8))
                 }
@@ -46,19 +40,29 @@ extension Broker {
     /// SIGUSR2: one line of what there is. (mosquitto writes its whole tree of subscriptions, "for debugging only"; a tree of
     /// a million would hold up the log.)
     package func logStatus() {
-        let loops = loops
-        let log = log
-        let store = store
         guard let first = loops.first else { return }
-        let gathered = loops.map { loop in loop.eventLoop.submit { loop.value.status() } }
-        EventLoopFuture.whenAllSucceed(gathered, on: first.eventLoop).whenSuccess { all in
-            let status = all.reduce(ShardStatus(), +)
-            let queued = store?.statistics.queued ?? status.waitingMessages
+        let log = log
+        Self.status(of: loops, store, on: first.eventLoop).whenSuccess { status in
             log.write(
                 .information,
                 "Status: clients connected: \(status.clientsConnected), sessions: \(status.sessions), subscriptions: "
-                    + "\(status.subscriptions), retained messages: \(status.retainedMessages), queued messages: \(queued)."
-            )
+                    + "\(status.subscriptions), retained messages: \(status.retainedMessages), queued messages: "
+                    + "\(status.waitingMessages).")
+        }
+    }
+
+    /// All shards' numbers together, and the store's.
+    private static func status(
+        of loops: [NIOLoopBound<ShardLoop>], _ store: Store?, on eventLoop: any EventLoop
+    ) -> EventLoopFuture<ShardStatus> {
+        let gathered = loops.map { loop in loop.eventLoop.submit { loop.value.status() } }
+        return EventLoopFuture.whenAllSucceed(gathered, on: eventLoop).map { all in
+            var status = all.reduce(ShardStatus(), +)
+            if let kept = store?.statistics {
+                status.waitingMessages = kept.queued
+                status.waitingMessageBytes = kept.queuedBytes
+            }
+            return status
         }
     }
 }

@@ -28,8 +28,7 @@ extension ToolArguments {
     }
 
     private func checkTLS() throws(ArgumentFault) {
-        let usesToken = tls.pkcs11.isGiven
-        if (tls.certificateFile == nil) != (tls.keyFile == nil), !usesToken {
+        if (tls.certificateFile == nil) != (tls.keyFile == nil) {
             throw refusal("Error: Both certfile and keyfile must be provided if one of them is set.")
         }
         if tls.keyForm != nil, tls.keyFile == nil {
@@ -44,8 +43,8 @@ extension ToolArguments {
         if tls.psk != nil, tls.pskIdentity == nil {
             throw refusal("Error: --psk-identity required if --psk used.")
         }
-        if tls.pkcs12File != nil, tls.certificateFile != nil || usesToken {
-            throw refusal("Error: Only one of --p12, --cert/--key or --pkcs11-... may be used at once.")
+        if tls.pkcs12File != nil, tls.certificateFile != nil {
+            throw refusal("Error: Only one of --p12 or --cert/--key may be used at once.")
         }
     }
 

@@ -100,7 +100,7 @@ package struct ProxyArgument: Sendable, Hashable {
     package var password: String?
 }
 
-/// What the command line says of TLS; `ToolEndpoint` makes a connection of it.
+/// What the command line says of TLS; `ToolArguments.endpoint()` makes a connection of it.
 package struct TLSArguments: Sendable {
     package var caFile: String?
     package var caPath: String?
@@ -123,7 +123,6 @@ package struct TLSArguments: Sendable {
     package var skipsEverything = false
     package var psk: String?
     package var pskIdentity: String?
-    package var pkcs11 = PKCS11Arguments()
     /// `mqtts://` or `wss://`.
     package var isAsked = false
     /// `--no-tls`
@@ -135,15 +134,6 @@ package struct TLSArguments: Sendable {
         guard !isForbidden else { return false }
         return isAsked || usesSystemTrust || skipsName || skipsEverything || caFile != nil || caPath != nil
             || certificateFile != nil || keyFile != nil || pkcs12File != nil || ciphers != nil || version != nil
-            || alpn != nil || keyLogFile != nil || psk != nil || pkcs11.isGiven
+            || alpn != nil || keyLogFile != nil || psk != nil
     }
-}
-
-/// `--pkcs11-…`: a key that stays in its token.
-package struct PKCS11Arguments: Sendable {
-    package var module: String?
-    package var uri: String?
-    package var pin: [UInt8]?
-
-    var isGiven: Bool { module != nil || uri != nil || pin != nil }
 }
