@@ -62,12 +62,13 @@ final class ToolConnection {
     /// Takes a connected channel and begins. The future tells when it is over, and why: nil = we wanted it.
     func adopt(_ channel: any Channel) -> EventLoopFuture<ClientError?> {
         loop.preconditionInEventLoop()
-        let ended = loop.makePromise(of: ClientError?.self)
         do {
             try channel.pipeline.syncOperations.addHandler(ToolHandler(connection: self))
         } catch {
+            // Closed already, as by a TLS 1.3 server that wants a certificate: it says so after the handshake.
             return loop.makeSucceededFuture(.connectionLost("\(error)"))
         }
+        let ended = loop.makePromise(of: ClientError?.self)
         self.ended = ended
         self.channel = channel
         codec = ClientCodec(session.configuration)
