@@ -37,8 +37,8 @@ install: setup ## A release that needs no Swift, and mosquitto's names for its p
 
 test: setup-test ## Install what testing needs, build, and run every test
 	@scripts/build --build-tests
-	swift test --skip-build --skip MQTTClientTests
-	swift test --skip-build --filter MQTTClientTests  # alone: it has deadlines of its own, and the others fill every core
+	scripts/swift-test --skip MQTTClientTests
+	scripts/swift-test --filter MQTTClientTests  # alone: it has deadlines of its own, and the others fill every core
 	scripts/docs
 	scripts/interoperability
 	scripts/examples

@@ -39,12 +39,19 @@ package final class LoginPool: Sendable {
     private let work = DispatchSemaphore(value: 0)
     private let waitingMax: Int
     private let threads: Int
+    private let now: @Sendable () -> Int64
 
-    /// - Parameter threads: how many check at the same time, 1…64.
-    package init(threads: Int, waitingMax: Int = LoginPool.waitingMax) {
+    /// - Parameters:
+    ///   - threads: how many check at the same time, 1…64.
+    ///   - now: milliseconds of a clock that does not step; what is remembered ages by it.
+    package init(
+        threads: Int, waitingMax: Int = LoginPool.waitingMax,
+        now: @escaping @Sendable () -> Int64 = LoginPool.monotonicMilliseconds
+    ) {
         precondition(1...64 ~= threads, "a few threads")
         self.threads = threads
         self.waitingMax = waitingMax
+        self.now = now
         for number in 0..<threads {
             let thread = Thread { [self] in run() }
             thread.name = "login-\(number)"
@@ -67,7 +74,7 @@ package final class LoginPool: Sendable {
         let waitingMax = waitingMax
         let outcome: Answer? = state.withLock { state in
             let key = state.cache.key(userName, hash, password, isKnown: known != nil)
-            if let isRight = state.cache.answer(key, at: LoginPool.now()) { return isRight ? .right : .wrong }
+            if let isRight = state.cache.answer(key, at: now()) { return isRight ? .right : .wrong }
             guard state.waiting < waitingMax, !state.isClosed else { return .busy }
             let login = Login(key: key, hash: hash, password: password, isKnown: known != nil, answer: answer)
             state.waiting += 1
@@ -107,7 +114,7 @@ package final class LoginPool: Sendable {
             if isClosed { return }
             guard let login else { continue }
             let isRight = login.hash.verify(login.password) && login.isKnown
-            state.withLock { $0.cache.keep(isRight, login.key, at: LoginPool.now()) }
+            state.withLock { $0.cache.keep(isRight, login.key, at: now()) }
             login.answer(isRight ? .right : .wrong)
         }
     }
@@ -123,8 +130,8 @@ package final class LoginPool: Sendable {
         return login
     }
 
-    /// Milliseconds of a clock that does not step.
-    private static func now() -> Int64 {
+    /// The machine's clock since its start.
+    package static func monotonicMilliseconds() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000

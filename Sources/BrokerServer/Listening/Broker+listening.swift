@@ -60,7 +60,7 @@ extension Broker {
             for address in try configuration.addresses() { socket.add(try bind(socket, configuration, address)) }
             socket.ownFile(path)
             if let privileges { chown(path, privileges.user, privileges.group) }
-            guard chmod(path, UnixSocket.mode) == 0 else { throw IOError(errnoCode: errno, reason: "chmod") }
+            guard chmod(path, mode_t(UnixSocket.mode)) == 0 else { throw IOError(errnoCode: errno, reason: "chmod") }
         } catch let error as IOError {
             throw ListenerError.cannotBindPath(path, reason: String(cString: strerror(error.errnoCode)))
         }

@@ -1,11 +1,11 @@
-package import Glibc
+import Glibc
 
 /// A listener's Unix socket as a file.
 package enum UnixSocket {
     /// Bytes of a path at most: `sockaddr_un`, less its closing zero.
     package static let pathBytesMax = 107
     /// Owner and group may connect; whoever may write the file may.
-    package static let mode: mode_t = 0o660
+    package static let mode: UInt32 = 0o660
 
     package enum Obstacle: Error, Equatable {
         /// Somebody answers there.
