@@ -50,8 +50,9 @@ final class PublishConversation: EndingConversation {
     func completed(_ request: RequestIdentifier, _ result: RequestResult, _ connection: ToolConnection) {
         unfinished -= 1
         switch result {
-        case .failed(.refused(let code, _)):
+        case .failed(.refused(let code, let reason)):
             say("Warning: Publish \(request.value) failed: \(code).")
+            if let reason { say(Self.harmless(reason)) }
             report(request, code, connection)
         case .failed(let error): fail(error, connection)
         case .published(let result): report(request, result.reasonCode, connection)
@@ -71,6 +72,11 @@ final class PublishConversation: EndingConversation {
             self.value.publish(payload, connection.value)
             connection.value.endTick()
         }
+    }
+
+    /// The server's words for a terminal: what would steer it is shown as a replacement character.
+    private static func harmless(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
     }
 
     private func report(_ request: RequestIdentifier, _ code: ReasonCode, _ connection: ToolConnection) {
