@@ -33,12 +33,19 @@ final class Flood {
         }
     }
 
-    /// Sends what is left of the message begun, and DISCONNECT, and closes; false where that did not fit in time.
-    func leave(withinMilliseconds limit: Int) -> Bool {
-        let last = Array(pending) + Wire.disconnect
+    /// Sends what is left of the message begun, and DISCONNECT, and closes. Where there is no room for all of it, `makeRoom` is
+    /// called until there is; false where that takes longer than `limit` milliseconds.
+    func leave(withinMilliseconds limit: Int, makeRoom: () throws -> Void) rethrows -> Bool {
+        var last = (Array(pending) + Wire.disconnect)[...]
         pending = []
         defer { client.close() }
-        return client.offer(last[...], withinMilliseconds: limit) == last.count
+        let deadline = Deadline(milliseconds: limit)
+        while true {
+            last = last.dropFirst(client.offer(last, withinMilliseconds: 20))
+            if last.isEmpty { return true }
+            guard deadline.millisecondsLeft > 0 else { return false }
+            try makeRoom()
+        }
     }
 
     private func message(_ number: Int) -> [UInt8] {
