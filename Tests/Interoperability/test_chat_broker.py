@@ -3,14 +3,14 @@
 import functools
 import os
 import re
-import shlex
 import signal
 import subprocess
 
 import pytest
 
 import private_machine
-from broker import IS_MOSQUITTO, ROOT, free_port
+from broker import IS_MOSQUITTO, ROOT
+from chat_broker import ENTERING, PREPARE, ChatBroker, prepare
 from our_tools import DEBIANS, ENVIRONMENT, OURS, PROGRAM, Listener
 from our_tools import run as run_for
 from seeds import logged as logged_within
@@ -21,50 +21,8 @@ pytestmark = pytest.mark.skipif(IS_MOSQUITTO, reason="the folder is made by mart
 logged = functools.partial(logged_within, seconds=60)
 run = functools.partial(run_for, seconds=90)
 
-PREPARE = ROOT / "Examples/chat-broker/prepare"
 GUIDE = (ROOT / "Docs/guides/chat.md").read_text()
-ENTERING = ["plain", "tls", "certificate"]
 HOUSES = pytest.mark.parametrize("house", [DEBIANS, OURS], ids=["mosquitto's tools", "our tools"])
-
-
-def prepare(folder, *options, ports=None):
-    """The one command, with martlet where it is built."""
-    command = [PREPARE, folder, *options, *(["--ports", ",".join(map(str, ports))] if ports else [])]
-    return subprocess.run(command, env={**os.environ, "MARTLET": str(PROGRAM)}, capture_output=True, text=True, timeout=120)
-
-
-class ChatBroker:
-    """A prepared folder, and the broker on it: started as `prepare` says."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.ports = dict(zip(ENTERING, (free_port() for _ in ENTERING)))
-        self.told = prepare(folder, ports=self.ports.values())
-        assert self.told.returncode == 0, self.told
-        line = re.search(r"^Start it: +(.*)$", self.told.stdout, re.MULTILINE)[1]
-        self.log_file = open(folder / "log", "wb")
-        self.process = subprocess.Popen(shlex.split(line), stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file)
-        logged(self, " running")
-
-    @property
-    def log(self):
-        return (self.folder / "log").read_text(errors="replace")
-
-    def where(self, entering, user=None):
-        """Options by which a tool comes to one of the three ports, as the exercise has them."""
-        options = f"-h localhost -p {self.ports[entering]}"
-        if entering != "plain":
-            options += f" --cafile {self.folder}/certs/mqtt_ca.crt"
-        return options + (f" -u {user} -P {self.password(user)}" if user else "")
-
-    def password(self, user):
-        return (self.folder / "admin-password").read_text().strip() if user == "admin" else user
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=60)
-        self.log_file.close()
 
 
 @pytest.fixture(scope="module")

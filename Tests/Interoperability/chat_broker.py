@@ -1,0 +1,54 @@
+"""Examples/chat-broker as its one command makes it, with a broker on it."""
+
+import os
+import re
+import shlex
+import subprocess
+
+from broker import ROOT, free_port
+from our_tools import PROGRAM
+from seeds import logged
+
+PREPARE = ROOT / "Examples/chat-broker/prepare"
+#: How one comes in: in the clear, over TLS, by certificate.
+ENTERING = ["plain", "tls", "certificate"]
+
+
+def prepare(folder, *options, ports=None):
+    """The one command, with martlet where it is built."""
+    command = [PREPARE, folder, *options, *(["--ports", ",".join(map(str, ports))] if ports else [])]
+    return subprocess.run(command, env={**os.environ, "MARTLET": str(PROGRAM)}, capture_output=True, text=True, timeout=120)
+
+
+class ChatBroker:
+    """A prepared folder, and the broker on it: started as `prepare` says."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.ports = dict(zip(ENTERING, (free_port() for _ in ENTERING)))
+        self.told = prepare(folder, ports=self.ports.values())
+        assert self.told.returncode == 0, self.told
+        line = re.search(r"^Start it: +(.*)$", self.told.stdout, re.MULTILINE)[1]
+        self.log_file = open(folder / "log", "wb")
+        self.process = subprocess.Popen(shlex.split(line), stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file)
+        logged(self, " running", seconds=60)
+
+    @property
+    def log(self):
+        return (self.folder / "log").read_text(errors="replace")
+
+    def where(self, entering, user=None):
+        """Options by which a tool comes to one of the three ports, as the exercise has them."""
+        options = f"-h localhost -p {self.ports[entering]}"
+        if entering != "plain":
+            options += f" --cafile {self.folder}/certs/mqtt_ca.crt"
+        return options + (f" -u {user} -P {self.password(user)}" if user else "")
+
+    def password(self, user):
+        return (self.folder / "admin-password").read_text().strip() if user == "admin" else user
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=60)
+        self.log_file.close()
