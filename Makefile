@@ -19,7 +19,7 @@ endef
 PREFIX ?= /usr/local
 
 .PHONY: help run build install test test-unit interoperability conformance conformance-loops simulate login-storm crash reload fuzz fuzz-smoke mutants mutants-smoke \
-	examples docs relay-cuts bench format lint clean setup setup-test
+	examples docs relay-cuts bench bench-tls bench-tools bench-library format lint clean setup setup-test
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -110,6 +110,12 @@ bench-tls: ## What TLS costs, beside mosquitto: messages, handshakes, memory (AR
 bench-tools: setup-test ## martlet pub and sub beside mosquitto's (ARGS="--lines 100000 --rounds 1")
 	@scripts/install .build/installed
 	Benchmarks/tools.py --tools .build/installed/libexec/martlet --broker '.build/installed/bin/martlet broker -c {conf}' $(ARGS)
+
+bench-library: ## The client library beside Paho's C library (ARGS="--rounds 1 --inflight 100")
+	@scripts/setup bench
+	@scripts/build -c release --product martlet
+	@scripts/build -c release --product library-benchmark
+	Benchmarks/library.py $(ARGS)
 
 format: ## Rewrite the Swift sources as .swift-format says
 	swift format format --in-place --parallel --recursive Package.swift Sources Apps Tests

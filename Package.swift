@@ -153,6 +153,10 @@ let package = Package(
         .executableTarget(
             name: "store-benchmark", dependencies: ["BrokerStore", "BrokerCore", "MQTTProtocol"],
             path: "Benchmarks/Store", exclude: ["README.md"], swiftSettings: house),
+        // The client library's speed, beside Paho's C library: Benchmarks/library.py.
+        .executableTarget(
+            name: "library-benchmark", dependencies: ["MQTTClient"], path: "Benchmarks/Library", exclude: ["paho.c"],
+            swiftSettings: house),
         // What tests speak to a running broker with: bytes, and none of our own code.
         .target(name: "MQTTTestKit", path: "Tests/MQTTTestKit", swiftSettings: house),
         // Chance from a seed, so that a test that fails, fails again.

@@ -1,5 +1,12 @@
-import Glibc
 import MQTTClient
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// `pub`, `sub` and `rr` from their words to their exit status, under our names and mosquitto's. The story begins in `Arguments/`
 /// and goes on in `Connection/`, `Publish/`, `Subscribe/`, `Request/`; `Format/` is how messages are shown.

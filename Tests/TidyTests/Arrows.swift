@@ -46,6 +46,7 @@ enum Arrows {
             ],
             theirs: ["ArgumentParser", "UnixSignals"]),
         Row(target: "store-benchmark", ours: ["MQTTProtocol", "BrokerCore", "BrokerStore"], theirs: []),
+        Row(target: "library-benchmark", ours: ["MQTTClient"], theirs: []),
     ]
 
     private static let collections = [

@@ -319,3 +319,16 @@ extension RulesBite {
             ])
     }
 }
+
+extension RulesBite {
+    @Test("one system's C library by name")
+    func systems() {
+        func findings(_ lines: [String]) -> [Int?] {
+            Systems.check(SourceFile(path: "x", text: lines.joined(separator: "\n"))).map(\.line)
+        }
+        #expect(findings(["import NIOCore", ""] + Systems.block + ["let a = read(0, nil, 0)"]) == [])
+        #expect(findings(["import Glibc"]) == [1])
+        #expect(findings(["#if canImport(Darwin)", "import Darwin", "#else", "import Glibc", "#endif"]) == [2, 4])
+        #expect(findings(Systems.block + ["let a = Glibc.read(0, nil, 0)", "// Glibc.read"]) == [8])
+    }
+}

@@ -50,6 +50,16 @@ struct TidyTests {
         #expect(findings.isEmpty, "\(findings.report)")
     }
 
+    @Test("what the client library reaches takes the C library from whichever system there is")
+    func systems() throws {
+        let manifest = try Repository.manifest()
+        let reached = Systems.reached(in: manifest)
+        #expect(reached.isSuperset(of: ["MQTTProtocol", "MQTTDelivery", "MQTTTransport", "Certificates"]))
+        let findings = try manifest.targets.filter { reached.contains($0.name) }
+            .flatMap { try Repository.sources(in: $0.path) }.flatMap(Systems.check)
+        #expect(findings.isEmpty, "\(findings.report)")
+    }
+
     @Test("no file too long, no line too wide")
     func lengths() throws {
         let findings =

@@ -2,8 +2,10 @@ import MQTTProtocol
 
 #if canImport(Darwin)
 import Darwin
-#else
+#elseif canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
 #endif
 
 /// What tasks ask for, done on the loop, and the answers. Before: `Mailbox`. After: `ClientSession`.

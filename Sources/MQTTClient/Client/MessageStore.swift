@@ -1,10 +1,13 @@
 import MQTTDelivery
 import MQTTProtocol
+import MQTTTransport
 
 #if canImport(Darwin)
 import Darwin
-#else
+#elseif canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
 #endif
 
 /// A file that keeps messages of QoS 1 and 2 from `publish` until the server has acknowledged them, also when the process
@@ -109,11 +112,7 @@ final class MessageFile {
         var done = 0
         while done < pending.count {
             let rest = UnsafeRawBufferPointer(rebasing: pending.bytes[done...])
-            #if canImport(Darwin)
-            let count = Darwin.write(descriptor, rest.baseAddress, rest.count)
-            #else
-            let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
-            #endif
+            let count = systemWrite(descriptor, rest.baseAddress, rest.count)
             guard count > 0 else { break }
             done += count
         }
@@ -157,19 +156,11 @@ final class MessageFile {
         var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
         var done = 0
         while done < bytes.count {
-            let count = bytes[done...].withUnsafeMutableBytes { Self.readFile(descriptor, $0) }
+            let count = bytes[done...].withUnsafeMutableBytes { systemRead(descriptor, $0.baseAddress, $0.count) }
             guard count > 0 else { throw Self.failure("cannot read", path) }
             done += count
         }
         return bytes
-    }
-
-    private static func readFile(_ descriptor: Int32, _ into: UnsafeMutableRawBufferPointer) -> Int {
-        #if canImport(Darwin)
-        Darwin.read(descriptor, into.baseAddress, into.count)
-        #else
-        Glibc.read(descriptor, into.baseAddress, into.count)
-        #endif
     }
 
     private struct Stored {

@@ -3,8 +3,10 @@ public import MQTTTransport
 
 #if canImport(Darwin)
 import Darwin
-#else
+#elseif canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
 #endif
 
 /// A store for machines without a token: a folder with a file for each label, under the names that corePKCS11's own file store

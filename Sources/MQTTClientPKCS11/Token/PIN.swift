@@ -1,7 +1,11 @@
+import MQTTTransport
+
 #if canImport(Darwin)
 import Darwin
-#else
+#elseif canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
 #endif
 
 /// Where a token's PIN comes from. It is read when the token asks, every time, and is never part of a description.
@@ -58,17 +62,9 @@ public struct PINSource: Sendable {
         guard descriptor >= 0 else { throw unavailable(String(cString: strerror(errno))) }
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: Self.bytesMax + 2)
-        let count = read_(descriptor, &bytes)
+        let count = systemRead(descriptor, &bytes, bytes.count)
         guard count >= 0 else { throw unavailable(String(cString: strerror(errno))) }
         return Array(bytes[..<count].prefix { $0 != 0x0A && $0 != 0x0D })
-    }
-
-    private func read_(_ descriptor: Int32, _ bytes: inout [UInt8]) -> Int {
-        #if canImport(Darwin)
-        Darwin.read(descriptor, &bytes, bytes.count)
-        #else
-        Glibc.read(descriptor, &bytes, bytes.count)
-        #endif
     }
 }
 

@@ -3,8 +3,10 @@ import Synchronization
 
 #if canImport(Darwin)
 import Darwin
-#else
+#elseif canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
 #endif
 
 /// A PKCS#11 module: a library that knows tokens, loaded at run time. A process loads each once, however often it is

@@ -1,4 +1,10 @@
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// Words to arguments: the file of options first, then the command line, which wins. Before: `main`. After: a conversation.
 package struct CommandLineReader {

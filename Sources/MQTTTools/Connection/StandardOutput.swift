@@ -1,4 +1,12 @@
+import MQTTTransport
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// Standard output, written in large pieces: what a tick brings goes out with one `write`. Blocks where the reader is slow, and then
 /// nothing more is read from the broker.
@@ -39,7 +47,7 @@ final class StandardOutput {
         pending.withUnsafeBytes { bytes in
             var written = 0
             while written < bytes.count {
-                let count = Glibc.write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
+                let count = systemWrite(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
                 if count > 0 {
                     written += count
                 } else if errno != EINTR {

@@ -1,5 +1,12 @@
-import Glibc
 import MQTTClient
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// What a command line puts into CONNECT. Before: options. After: `ClientSession`.
 extension ToolArguments {

@@ -1,8 +1,15 @@
-import Glibc
 import MQTTClient
 import MQTTTransport
 import NIOCore
 import NIOPosix
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// One run of a tool: connects, lets the conversation have its way, connects again where that is wanted, and says with which
 /// status to exit. Before: `CommandLineReader`. After: the process ends.
@@ -176,7 +183,7 @@ enum StandardError {
 
     static func write(_ text: String) {
         var text = text
-        text.withUTF8 { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        text.withUTF8 { _ = systemWrite(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 }
 

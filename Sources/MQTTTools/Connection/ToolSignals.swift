@@ -1,7 +1,14 @@
-import Glibc
 import NIOCore
 import NIOPosix
 import Synchronization
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// SIGINT and SIGTERM, for a tool that takes its leave properly: the handler writes a byte into a pipe, and a thread that reads it
 /// tells the loop.

@@ -4,8 +4,10 @@ import NIOCore
 
 #if canImport(Darwin)
 import Darwin
-#else
+#elseif canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
 #endif
 
 /// The certificate that the server shows, the versions it speaks, and whether we would trust it.

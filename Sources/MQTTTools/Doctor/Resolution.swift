@@ -1,9 +1,12 @@
+import MQTTTransport
 import NIOPosix
 
 #if canImport(Darwin)
 import Darwin
-#else
+#elseif canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
 #endif
 
 /// Names to addresses, as the system's resolver has them. It blocks, so it has a thread to itself.
@@ -16,11 +19,7 @@ enum Resolution {
 
     private static func find(_ host: String) throws -> [String] {
         var hints = addrinfo()
-        #if canImport(Darwin)
-        hints.ai_socktype = SOCK_STREAM
-        #else
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        #endif
+        hints.ai_socktype = streamSocketType
         var list: UnsafeMutablePointer<addrinfo>?
         let status = getaddrinfo(host, nil, &hints, &list)
         guard status == 0 else { throw Unknown(description: String(cString: gai_strerror(status))) }

@@ -1,4 +1,10 @@
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// When a message came, on the wall clock; and what a calendar calls it here.
 package struct Moment: Sendable, Hashable {

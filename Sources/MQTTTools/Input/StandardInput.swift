@@ -1,6 +1,14 @@
-import Glibc
+import MQTTTransport
 import NIOCore
 import NIOPosix
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// Standard input in blocks, read ahead by a thread of its own as far as the loop keeps up.
 final class StandardInput {
@@ -48,8 +56,8 @@ final class StandardInput {
     /// Empty at the end. Waits for the first byte, not for the block to be full.
     private static func read() -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: blockBytes) { buffer, count in
-            var got = Glibc.read(STDIN_FILENO, buffer.baseAddress, buffer.count)
-            while got < 0, errno == EINTR { got = Glibc.read(STDIN_FILENO, buffer.baseAddress, buffer.count) }
+            var got = systemRead(STDIN_FILENO, buffer.baseAddress, buffer.count)
+            while got < 0, errno == EINTR { got = systemRead(STDIN_FILENO, buffer.baseAddress, buffer.count) }
             count = max(0, got)
         }
     }

@@ -4,8 +4,10 @@ import NIOSSL
 
 #if canImport(Darwin)
 import Darwin
-#else
+#elseif canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
 #endif
 
 /// A `ClientTLS` made ready for one connection: files read, ciphers understood, key and certificate found to fit.

@@ -5,8 +5,10 @@ import NIOSSL
 
 #if canImport(Darwin)
 import Darwin
-#else
+#elseif canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
 #endif
 
 /// Errors of sockets, resolver and TLS in words.

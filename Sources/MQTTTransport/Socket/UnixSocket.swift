@@ -1,11 +1,17 @@
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// A listener's Unix socket as a file.
 package enum UnixSocket {
     /// Bytes of a path at most: `sockaddr_un`, less its closing zero.
     package static let pathBytesMax = 107
     /// Owner and group may connect; whoever may write the file may.
-    package static let mode: UInt32 = 0o660
+    package static let mode: UInt16 = 0o660
 
     package enum Obstacle: Error, Equatable {
         /// Somebody answers there.
@@ -30,7 +36,7 @@ package enum UnixSocket {
     }
 
     private static func isAnswered(_ path: String) -> Bool {
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_UNIX, streamSocketType, 0)
         guard descriptor >= 0 else { return true }
         defer { close(descriptor) }
         var address = sockaddr_un()

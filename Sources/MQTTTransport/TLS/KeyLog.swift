@@ -1,6 +1,13 @@
-import Glibc
 import NIOConcurrencyHelpers
 package import NIOCore
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// `--tls-keylog F`: the secrets of every TLS connection, for Wireshark. Whoever has the file reads along, so it is made for
 /// its owner alone.
@@ -25,7 +32,7 @@ package final class KeyLog: Sendable {
         descriptor.withLockedValue { descriptor in
             var at = 0
             while at < bytes.count {
-                let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + at, bytes.count - at) }
+                let count = bytes.withUnsafeBytes { systemWrite(descriptor, $0.baseAddress! + at, bytes.count - at) }
                 if count < 0, errno == EINTR { continue }
                 guard count > 0 else { return }  // a log that cannot be written must not stop the broker
                 at += count

@@ -1,7 +1,14 @@
 import Certificates
-import Glibc
 import NIOConcurrencyHelpers
 import NIOSSL
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// What one peer has shown of itself during its handshake. Touched on its connection's event loop only; the lock is for the
 /// compiler, which cannot know that BoringSSL calls back on it.

@@ -1,4 +1,10 @@
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// Reading whole files that settings name.
 enum SmallFile {
@@ -13,7 +19,7 @@ enum SmallFile {
         var bytes: [UInt8] = []
         var portion = [UInt8](repeating: 0, count: 65_536)
         while true {
-            let count = Glibc.read(descriptor, &portion, portion.count)
+            let count = systemRead(descriptor, &portion, portion.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw SettingFault(key: key, value: path, reason: reason(errno)) }
             if count == 0 { return bytes }

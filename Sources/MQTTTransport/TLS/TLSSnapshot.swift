@@ -1,8 +1,15 @@
 import Certificates
-import Glibc
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOSSL
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// Everything one listener's TLS needs, read and checked once: certificate, key, trust, ciphers, pre-shared keys. It does not
 /// change; a reload makes another one, and connections that are there keep theirs.
