@@ -42,7 +42,8 @@ struct LibraryBenchmark {
     func run() async throws {
         try await MQTTClient.withConnection(to: .tcp("127.0.0.1", port: port), configuration("subscriber")) { reader in
             let subscription = try await reader.subscribe(to: TopicFilter(Self.topic), qos: qos)
-            try await MQTTClient.withConnection(to: .tcp("127.0.0.1", port: port), configuration("publisher")) { writer in
+            try await MQTTClient.withConnection(to: .tcp("127.0.0.1", port: port), configuration("publisher")) {
+                writer in
                 let begin = Measure()
                 async let arrivals = arrivals(subscription)
                 try await publish(writer)
@@ -103,7 +104,8 @@ struct Measure {
         var used = rusage()
         getrusage(__rusage_who_t(0), &used)
         cpuSeconds =
-            Double(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + Double(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6
+            Double(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + Double(used.ru_utime.tv_usec + used.ru_stime.tv_usec)
+            / 1e6
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
         seconds = Double(now.tv_sec) + Double(now.tv_nsec) / 1e9

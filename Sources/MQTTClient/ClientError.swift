@@ -148,7 +148,7 @@ extension ClientError: CustomStringConvertible {
     }
 
     /// A connection that ended before MQTT's first bytes: the socket was there, so it is lost; anything above it was never.
-    static func lost(_ failure: ConnectFailure) -> ClientError {
+    package static func lost(_ failure: ConnectFailure) -> ClientError {
         failure.stage == .socket ? .connectionLost(failure.description) : .connectFailed(failure)
     }
 

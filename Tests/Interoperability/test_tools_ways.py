@@ -218,3 +218,14 @@ def test_passwords_do_not_stay_in_the_process_list(ports):
         shown = pathlib.Path(f"/proc/{listener.process.pid}/cmdline").read_bytes().split(b"\0")
         assert shown[0].endswith(b"mosquitto_sub")
         assert b"right" not in shown and b"*****" in shown and b"alice" in shown
+
+
+@pytest.mark.parametrize("tool", ["mosquitto_pub -t a -m b", "mosquitto_sub -t a"])
+def test_a_certificate_that_is_missing_is_named_each_time(ports, keys, tool):
+    """TLS 1.3: the server says so after the handshake, and resets the connection because of the CONNECT it never reads."""
+    for _ in range(10):
+        done = run(OURS, f"{tool} -p {ports['mutual']} --cafile {keys}/ca.crt --tls-version tlsv1.3")
+        assert done.returncode == 7
+        said = done.stderr.decode()
+        assert "the server said 'certificate required': it demands a client certificate; give an identity" in said, said
+        assert said.endswith("\nError: The connection was lost.\n")

@@ -36,7 +36,8 @@ enum Systems {
             findings.append(
                 Finding(
                     file.path, line: index + 1,
-                    "only one system has that module: `systemRead`, `systemWrite` (SystemCalls.swift), or a name of its own"))
+                    "only one system has that module: `systemRead`, `systemWrite` (SystemCalls.swift), or a name of its own"
+                ))
         }
         return findings
     }

@@ -9,8 +9,6 @@ import NIOCore
 ///
 /// Not `Sendable`: touched only on `loop`.
 final class ClientCore {
-    /// Output is handed to the channel when there is so much of it, in bytes, and at the end of a tick anyway.
-    static var flushBytes: Int { 64 * 1024 }
     /// How long the server may take to close after our DISCONNECT before we do.
     static var lingerMax: TimeAmount { .seconds(1) }
 
@@ -19,10 +17,8 @@ final class ClientCore {
     let states: StateStreams
     let limits: MQTTClient.Limits
     var session: ClientSession
-    var codec: ClientCodec
-    var output = ByteRun(capacity: 4_096)
-    /// Part of a packet that has not come whole.
-    private var partial = ByteBuffer()
+    /// Of the present connection.
+    private var stream: PacketStream
 
     var channel: (any Channel)?
     private var timer: Scheduled<Void>?
@@ -67,7 +63,7 @@ final class ClientCore {
         self.mailbox = mailbox
         self.states = states
         self.limits = limits
-        self.codec = ClientCodec(session.configuration)
+        self.stream = PacketStream(session.configuration)
         self.session = session
         self.challenges = challenges
     }
@@ -105,11 +101,11 @@ final class ClientCore {
         }
         self.ended = ended
         self.channel = channel
-        codec = ClientCodec(session.configuration)
-        partial = ByteBuffer()
+        stream = PacketStream(session.configuration)
         session.transportOpened(authenticationData: authenticationData, at: .now)
-        endTick()
+        // Before the first write: one that fails has NIO read what the server said last, which is why it closed.
         channel.read()
+        endTick()
         return ended.futureResult
     }
 
@@ -133,32 +129,13 @@ final class ClientCore {
     func read(_ bytes: inout ByteBuffer) {
         let now = ClientSession.Instant.now
         session.receivedBytes(at: now)
-        guard partial.readableBytes == 0 else {
-            partial.writeBuffer(&bytes)
-            partial.moveReaderIndex(forwardBy: readPackets(partial.readableBytesView, at: now))
-            if partial.readableBytes == 0 { partial = ByteBuffer() }
-            return
+        stream.receive(&bytes)
+        do throws(PacketError) {
+            while session.state != .disconnected, let packet = try stream.next() { session.receive(packet, at: now) }
+        } catch {
+            session.receive(malformed: error, at: now)
         }
-        bytes.moveReaderIndex(forwardBy: readPackets(bytes.readableBytesView, at: now))
-        guard bytes.readableBytes > 0 else { return }
-        partial = ByteBuffer(bytes: bytes.readableBytesView)
-    }
-
-    private func readPackets(_ view: ByteBufferView, at now: ClientSession.Instant) -> Int {
-        view.withUnsafeBytes { all in
-            var offset = 0
-            do throws(PacketError) {
-                while offset < all.count, session.state != .disconnected,
-                    let found = try codec.decode(UnsafeRawBufferPointer(rebasing: all[offset...]))
-                {
-                    offset += found.consumed
-                    session.receive(found.packet, at: now)
-                }
-            } catch {
-                session.receive(malformed: error, at: now)
-            }
-            return session.state == .disconnected ? all.count : offset
-        }
+        stream.settle()
     }
 
     /// Whether more may be read: no reader lags.
@@ -178,8 +155,7 @@ final class ClientCore {
     private func obey(_ action: ClientAction) {
         switch action {
         case .send(let packet):
-            codec.encode(packet, into: &output)
-            if output.count >= Self.flushBytes { flush() }
+            if stream.append(packet) { flush() }
         case .deliver(let message, let route): deliveries.add(message, to: route, limits)
         case .complete(let request, let result): answer(request, result)
         case .setDeadline(let due): arm(due)
@@ -201,10 +177,7 @@ final class ClientCore {
     }
 
     func flush() {
-        guard let channel, !output.isEmpty else { return output.removeAll() }
-        // Emptied first: writing may tell us at once that the channel is full, and that ends in this method again.
-        let bytes = ByteBuffer(bytes: output.bytes)
-        output.removeAll()
+        guard let bytes = stream.take(), let channel else { return }
         channel.writeAndFlush(bytes, promise: nil)
         if !channel.isWritable { session.setWritable(false, at: .now) }
     }

@@ -8,8 +8,6 @@ import NIOCore
 ///
 /// Not `Sendable`: touched only on `loop`. Before: `ToolRun`. After: `Conversation`.
 final class ToolConnection {
-    /// Output is handed to the channel when there is so much of it, in bytes, and at the end of a tick anyway.
-    private static var flushBytes: Int { 64 * 1024 }
     /// How long the server may take to close after our DISCONNECT before we do.
     private static var lingerMax: TimeAmount { .seconds(1) }
     /// The same where much was sent: it may still lie before the DISCONNECT, in sockets and in front of a slow reader.
@@ -24,11 +22,11 @@ final class ToolConnection {
     let conversation: any Conversation
     /// What `-D` and options say that the session knows nothing of.
     private let additions: PacketAdditions
-    var codec: ClientCodec
 
-    private var output = ByteRun(capacity: 4_096)
-    /// Part of a packet that has not come whole.
-    private var partial = ByteBuffer()
+    /// Of the present connection.
+    private var stream: PacketStream
+    /// Why it never became one of MQTT's.
+    private var openingFailure: ConnectFailure?
     private(set) var channel: (any Channel)?
     private var timer: Scheduled<Void>?
     private var ended: EventLoopPromise<ClientError?>?
@@ -49,7 +47,7 @@ final class ToolConnection {
     ) {
         self.loop = loop
         self.arguments = arguments
-        self.codec = ClientCodec(session.configuration)
+        self.stream = PacketStream(session.configuration)
         self.session = session
         self.conversation = conversation
         self.standardOutput = standardOutput
@@ -60,28 +58,33 @@ final class ToolConnection {
     // MARK: Connections
 
     /// Takes a connected channel and begins. The future tells when it is over, and why: nil = we wanted it.
-    func adopt(_ channel: any Channel) -> EventLoopFuture<ClientError?> {
+    func adopt(_ opened: OpenedChannel) -> EventLoopFuture<ClientError?> {
         loop.preconditionInEventLoop()
+        let channel = opened.channel
         do {
+            guard channel.isActive else { throw ChannelError.ioOnClosedChannel }
             try channel.pipeline.syncOperations.addHandler(ToolHandler(connection: self))
         } catch {
             // Closed already, as by a TLS 1.3 server that wants a certificate: it says so after the handshake.
-            return loop.makeSucceededFuture(.connectionLost("\(error)"))
+            let reason = opened.failure.map { ClientError.lost($0) }
+            return loop.makeSucceededFuture(reason ?? .connectionLost("closed by the other side"))
         }
         let ended = loop.makePromise(of: ClientError?.self)
         self.ended = ended
         self.channel = channel
-        codec = ClientCodec(session.configuration)
-        partial = ByteBuffer()
+        stream = PacketStream(session.configuration)
         sentBytes = 0
         session.transportOpened(authenticationData: additions.authenticationData, at: .now)
-        endTick()
+        // Before the first write: one that fails has NIO read what the server said last, which is why it closed.
         channel.read()
+        endTick()
         return ended.futureResult
     }
 
-    func channelLost(_ channel: any Channel, _ reason: String) {
+    /// - Parameter failure: where the server's first bytes were not MQTT's.
+    func channelLost(_ channel: any Channel, _ reason: String, _ failure: ConnectFailure?) {
         guard channel === self.channel else { return }
+        openingFailure = failure
         session.transportLost(reason)
         endTick()
     }
@@ -97,33 +100,14 @@ final class ToolConnection {
     func read(_ bytes: inout ByteBuffer) {
         let now = ClientSession.Instant.now
         session.receivedBytes(at: now)
-        guard partial.readableBytes == 0 else {
-            partial.writeBuffer(&bytes)
-            partial.moveReaderIndex(forwardBy: readPackets(partial.readableBytesView, at: now))
-            if partial.readableBytes == 0 { partial = ByteBuffer() }
-            return
+        stream.receive(&bytes)
+        do throws(PacketError) {
+            while session.state != .disconnected, let packet = try stream.next() { receive(packet, at: now) }
+        } catch {
+            session.receive(malformed: error, at: now)
+            obeyAll()
         }
-        bytes.moveReaderIndex(forwardBy: readPackets(bytes.readableBytesView, at: now))
-        guard bytes.readableBytes > 0 else { return }
-        partial = ByteBuffer(bytes: bytes.readableBytesView)
-    }
-
-    private func readPackets(_ view: ByteBufferView, at now: ClientSession.Instant) -> Int {
-        view.withUnsafeBytes { all in
-            var offset = 0
-            do throws(PacketError) {
-                while offset < all.count, session.state != .disconnected,
-                    let found = try codec.decode(UnsafeRawBufferPointer(rebasing: all[offset...]))
-                {
-                    offset += found.consumed
-                    receive(found.packet, at: now)
-                }
-            } catch {
-                session.receive(malformed: error, at: now)
-                obeyAll()
-            }
-            return session.state == .disconnected ? all.count : offset
-        }
+        stream.settle()
     }
 
     private func receive(_ packet: ControlPacket, at now: ClientSession.Instant) {
@@ -201,15 +185,11 @@ final class ToolConnection {
         var packet = packet
         additions.apply(to: &packet)
         if isTracing { traceSent(packet) }
-        codec.encode(packet, into: &output)
-        if output.count >= Self.flushBytes { flush() }
+        if stream.append(packet) { flush() }
     }
 
     func flush() {
-        guard let channel, !output.isEmpty else { return output.removeAll() }
-        // Emptied first: writing may tell us at once that the channel is full, and that ends in this method again.
-        let bytes = ByteBuffer(bytes: output.bytes)
-        output.removeAll()
+        guard let bytes = stream.take(), let channel else { return }
         sentBytes += bytes.readableBytes
         channel.writeAndFlush(bytes, promise: nil)
         if !channel.isWritable { session.setWritable(false, at: .now) }
@@ -261,7 +241,9 @@ final class ToolConnection {
         self.channel = nil
         let ended = self.ended
         self.ended = nil
-        channel.closeFuture.whenComplete { _ in ended?.succeed(error) }
+        let told = openingFailure.map { ClientError.lost($0) } ?? error
+        openingFailure = nil
+        channel.closeFuture.whenComplete { _ in ended?.succeed(told) }
         guard error == nil, channel.isActive else { return channel.close(promise: nil) }
         // The server closes when it has read our DISCONNECT. Who closes first, even half, may find that what the server has not read
         // yet is thrown away.
@@ -283,6 +265,8 @@ final class ToolHandler: ChannelInboundHandler {
 
     private let connection: ToolConnection
     private var failure: String?
+    /// The server's first bytes were not MQTT's.
+    private var connectFailure: ConnectFailure?
 
     init(connection: ToolConnection) { self.connection = connection }
 
@@ -304,11 +288,12 @@ final class ToolHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        connection.channelLost(context.channel, failure ?? "closed by the other side")
+        connection.channelLost(context.channel, failure ?? "closed by the other side", connectFailure)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         failure = ConnectFailure.words(error)
+        connectFailure = error as? ConnectFailure
         context.close(promise: nil)
     }
 }

@@ -69,12 +69,12 @@ final class ToolRun {
         var isFirst = true
         while true {
             do {
-                let channel = try await Connector.connect(
-                    to: endpoint, on: loop, timeout: Self.connectTimeout,
+                let opened = try await Connector.open(
+                    endpoint, on: loop, timeout: Self.connectTimeout,
                     initialize: { $0.eventLoop.makeSucceededVoidFuture() })
                 if isFirst { try? await loop.submit { talk.value.conversation.connected(talk.value.connection) }.get() }
                 isFirst = false
-                let error = try await loop.flatSubmit { talk.value.connection.adopt(channel) }.get()
+                let error = try await loop.flatSubmit { talk.value.connection.adopt(opened) }.get()
                 if let status = await verdict(error, talk, on: loop) { return status }
             } catch let failure as ConnectFailure {
                 if isFirst { return complain(failure) }
@@ -101,6 +101,11 @@ final class ToolRun {
         case .disconnectedByServer:
             guard arguments.tool != .sub else { return ExitStatus.success.rawValue }
             return complain(.notConnected)
+        case .connectFailed(let failure):
+            // What the server told us of a certificate, it will tell again. mosquitto has one sentence for it.
+            if failure.details.isEmpty, reconnects { return nil }
+            say(failure.description)
+            return complain(.connectionLost)
         case .connectionLost, .keepAliveTimedOut, .connectTimedOut:
             return reconnects ? nil : complain(.connectionLost)
         default:

@@ -21,7 +21,9 @@ package enum Connector {
         to endpoint: Endpoint, on loop: any EventLoop, timeout: Duration,
         initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) async throws(ConnectFailure) -> any Channel {
-        try await open(endpoint, on: loop, timeout: timeout, initialize: initialize).channel
+        let opened = try await open(endpoint, on: loop, timeout: timeout, initialize: initialize)
+        if !opened.channel.isActive, let failure = opened.failure { throw failure }
+        return opened.channel
     }
 
     /// As `connect`, for those who want to know why a channel is closed before they could use it.

@@ -122,6 +122,33 @@ struct IdentityTests {
         }
     }
 
+    /// The server knows that it refuses us only when we are through, and then resets the connection because of our CONNECT,
+    /// which it never reads: its alert comes in whatever order the kernel and we see all that.
+    @Test("TLS 1.3: the server's own words arrive, each time", arguments: [true, false])
+    func refusedAfterwards(byOpenSSL: Bool) async throws {
+        var port = try world.port(.martlet, .mutual)
+        var server: OpenSSLServer?
+        if byOpenSSL {
+            server = try await OpenSSLServer(
+                openSSL,
+                [
+                    "-cert", "server.crt", "-key", "server.key", "-cert_chain", "between.crt", "-Verify", "3",
+                    "-verify_return_error", "-CAfile", "ca.crt", "-tls1_3",
+                ])
+            port = server?.port ?? 0
+        }
+        for round in 1...50 {
+            var tls = ClientTLS(trust: world.trust, identity: round.isMultiple(of: 2) ? world.identity("mallory") : nil)
+            tls.minimumVersion = .tls13
+            let failure = await failure(.tls("localhost", port: port, tls))
+            let said = failure?.reason ?? "nothing"
+            let words =
+                round.isMultiple(of: 2) ? ["'unknown ca'", "'certificate unknown'"] : ["'certificate required'"]
+            #expect(words.contains { said.hasPrefix("the server said \($0)") }, "round \(round): \(said)")
+        }
+        withExtendedLifetime(server) {}
+    }
+
     @Test("files and passwords that cannot be used are named, before anything is tried")
     func files() async throws {
         try openSSL.run("pkcs8", "-topk8", "-in", "alice.key", "-passout", "pass:secret", "-out", "locked.key")
