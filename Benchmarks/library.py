@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The client library beside Paho's C library (MQTTAsync): one publisher and one subscriber in one process, through the same broker, in turns.
 
-    Benchmarks/library.py [--rounds 5] [--messages 200000,100000,50000] [--inflight 20,1000] [--bytes 64]
+    Benchmarks/library.py [--rounds 3] [--messages 100000,50000,25000] [--inflight 1,20,1000] [--bytes 64]
         [--broker 'COMMAND -c {conf}'] [--json FILE]
 
 MQTT 3.1.1; as many messages in flight on both sides as at the broker. Both programs are told when each message is complete: ours by `await
@@ -64,9 +64,9 @@ def build():
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--messages", type=numbers, default=[200_000, 100_000, 50_000], help="at QoS 0, 1 and 2")
-    options.add_argument("--inflight", type=numbers, default=[20, 1000])
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--messages", type=numbers, default=[100_000, 50_000, 25_000], help="at QoS 0, 1 and 2")
+    options.add_argument("--inflight", type=numbers, default=[1, 20, 1000])
     options.add_argument("--bytes", type=int, default=64)
     options.add_argument("--broker", default=f"{ROOT}/.build/release/martlet broker -c {{conf}}")
     options.add_argument("--ours", default=f"{ROOT}/.build/release/library-benchmark")

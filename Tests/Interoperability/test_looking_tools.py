@@ -12,6 +12,7 @@ import pytest
 
 from authority import Authority
 from broker import IS_MOSQUITTO, ROOT, Broker, free_port
+from our_tools import OURS, run
 
 pytestmark = pytest.mark.skipif(IS_MOSQUITTO, reason="these are our tools, and both brokers are started here")
 
@@ -232,6 +233,19 @@ def test_the_text_is_there_in_the_clear_and_not_over_tls(world):
     assert "CONNACK  Success" in seen["plain"] and "PUBACK 1" in seen["plain"] and "DISCONNECT" in seen["plain"]
     assert "TLS handshake" in seen["tls"] and "application data, encrypted" in seen["tls"]
     assert "nobody" not in seen["tls"] and "rooms/1" not in seen["tls"]
+
+
+def test_e51_hello_there(world):
+    """Two commands, two captures: the text is in the one on 1883, and not in the one on 8883."""
+    captures = {}
+    for name, options in (("plain", ""), ("tls", f"--cafile {world.folder}/ca.crt")):
+        with Wiretap(world.ports[name]) as tap:
+            line = ["mosquitto_pub", "-h", "localhost", "-p", str(tap.port), "-t", "test/topic", "-m", "hello there", *options.split()]
+            done = run(OURS, line)
+            assert (done.returncode, done.stderr) == (0, b"")
+            captures[name] = tap.until("the server has closed")
+    assert "hello there" in captures["plain"]
+    assert "hello there" not in captures["tls"] and "test/topic" not in captures["tls"]
 
 
 def test_passwords_are_not_shown(world):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 
@@ -120,6 +121,27 @@ def test_a_session_waits(house, topic):
     assert run(DEBIANS, f"mosquitto_pub -p {house.port} -q 1 -t {topic} -m waited").returncode == 0
     done = run(OURS, f"mosquitto_sub -c -x 60 -V 5 -C 1 -W 10 {line}")
     assert (done.returncode, done.stdout) == (0, b"waited\n")
+
+
+def test_a_session_ends_when_it_expires_and_in_3_it_does_not(house, topic):
+    """E21: a 5.0 session lives for -x seconds after its client has gone; one of 3.1.1 is still there."""
+    new = f"-p {house.port} -i {topic.replace('/', '-')}5 -q 1 -t {topic} -c -x 1 -V 5"
+    old = f"-p {house.port} -i {topic.replace('/', '-')}3 -q 1 -t {topic} -c -V 311"
+    for line in (new, old):
+        assert run(OURS, f"mosquitto_sub -E {line}").returncode == 0
+    time.sleep(4)
+    assert run(OURS, f"mosquitto_pub -p {house.port} -q 1 -t {topic} -m waited").returncode == 0
+    came = run(OURS, f"mosquitto_sub -C 1 -W 10 {old}")
+    assert (came.returncode, came.stdout) == (0, b"waited\n")
+    ended = run(OURS, f"mosquitto_sub -C 1 -W 2 {new}")
+    assert (ended.returncode, ended.stdout) == (27, b"")
+
+
+def test_a_late_subscriber_sees_what_is_retained(house, topic):
+    """E22: at once, and marked r1."""
+    assert run(OURS, f"mosquitto_pub -p {house.port} -r -t {topic} -m kept").returncode == 0
+    done = run(OURS, f"mosquitto_sub -d -p {house.port} -t {topic} -C 1 -W 10")
+    assert done.returncode == 0 and re.search(rf"received PUBLISH \(d0, q0, r1, m0, '{topic}', ... \(4 bytes\)\)", done.stdout.decode())
 
 
 def test_retained_messages_are_removed(house, topic):

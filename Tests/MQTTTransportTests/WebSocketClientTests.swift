@@ -65,7 +65,7 @@ struct WebSocketClientTests {
         #expect(end.isOpen)
     }
 
-    @Test("[MQTT-6.0.0-3] the request, which a server of ours takes")
+    @Test("[3.1.1 MQTT-6.0.0-3] [5.0 MQTT-6.0.0-3] the request, which a server of ours takes")
     func request() throws {
         let bytes = try written()
         let text = String(decoding: bytes, as: UTF8.self)
@@ -115,7 +115,7 @@ struct WebSocketClientTests {
         #expect(end.faults.first?.contains(words) == true, "\(end.faults)")
     }
 
-    @Test("[MQTT-6.0.0-1] what is written between two flushes is one masked binary frame")
+    @Test("[3.1.1 MQTT-6.0.0-1] [5.0 MQTT-6.0.0-1] what is written between two flushes is one masked binary frame")
     func frames() throws {
         try open()
         channel.write(ByteBuffer(bytes: [1, 2, 3]), promise: nil)
@@ -139,7 +139,7 @@ struct WebSocketClientTests {
         try channel.close().wait()
     }
 
-    @Test("[MQTT-6.0.0-2] packets in fragments, a ping in between and its masked answer")
+    @Test("[3.1.1 MQTT-6.0.0-2] [5.0 MQTT-6.0.0-2] packets in fragments, a ping in between and its masked answer")
     func fragments() throws {
         try open()
         try come([0x02, 0x01, 0x20, 0x89, 0x02, 0x61, 0x62, 0x00, 0x00, 0x80, 0x03, 0x02, 0x00, 0x00])

@@ -74,6 +74,7 @@ struct DemoCommandTests {
         let log = broker.log
         #expect(log.matches(of: /New client connected from .* as thing \(p2, c1, k60, u'thing'\)/).count == 3)
         #expect(log.matches(of: /Received PUBLISH from thing \(d0, q1, r0/).count == 15)
+        #expect(log.matches(of: /Sending PUBLISH to thing \(d0, q1, r0/).count == 15)
         #expect(log.matches(of: /Received PUBACK from thing/).count == 15)
         #expect(log.matches(of: /Received DISCONNECT from thing/).count == 3)
         #expect(log.matches(of: /Client thing disconnected\./).count == 3)
@@ -133,6 +134,39 @@ struct DemoCommandTests {
         #expect(try demo.standardOutput.contains(Regex(words)), "\(demo.standardOutput)")
         #expect(demo.standardOutput.hasSuffix("Demo failed: 0 of 1 iterations succeeded, 1 are required.\n"))
         #expect(try broker.log.contains(Regex(logged)), "\(broker.log)")
+    }
+
+    @Test("[FR-7] nobody there: six attempts, exit status 1")
+    func nobody() throws {
+        let gone = try Self.desk.get().broker()
+        let port = gone.port
+        gone.stop()
+        let demo = try Self.desk.get().demo(port: port, "--iterations 1 --retry-base 1 --retry-max 2")
+        #expect(demo.exitStatus(withinMilliseconds: 60_000) == 1)
+        #expect(demo.standardOutput.matches(of: /TLS: connecting to/).count == 6)
+        #expect(demo.standardOutput.hasSuffix("Demo failed: 0 of 1 iterations succeeded, 1 are required.\n"))
+    }
+
+    @Test("[FR-7] a broker that denies the filter: six SUBSCRIBEs in its log, a goodbye, exit status 1")
+    func denied() throws {
+        let program = try #require(BrokerProcess.mosquitto)
+        let plugin = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so"
+        let desk = try Self.desk.get()
+        let rights =
+            #"{"defaultACLAccess": {"publishClientSend": true, "publishClientReceive": true, "subscribe": false, "#
+            + #""unsubscribe": true}, "clients": [{"username": "thing", "roles": []}], "groups": [], "roles": []}"#
+        let file = desk.folder + "/dynamic-security.json"
+        try rights.write(toFile: file, atomically: true, encoding: .utf8)
+        let broker = try BrokerProcess.start(
+            "per_listener_settings false\nplugin \(plugin)\nplugin_opt_config_file \(file)\n"
+                + "listener {port} 127.0.0.1\n\(desk.configuration)", program: program)
+        defer { broker.stop() }
+        let demo = try desk.demo(port: broker.port, "--iterations 1 --retry-base 1 --retry-max 2")
+        #expect(demo.exitStatus(withinMilliseconds: 60_000) == 1)
+        #expect(demo.standardOutput.matches(of: /refused the subscription/).count == 6, "\(demo.standardOutput)")
+        #expect(demo.standardOutput.hasSuffix("Demo failed: 0 of 1 iterations succeeded, 1 are required.\n"))
+        #expect(broker.log.matches(of: /Received SUBSCRIBE from thing/).count == 6, "\(broker.log)")
+        #expect(broker.log.matches(of: /Received DISCONNECT from thing/).count == 1)
     }
 
     @Test("a store without key or certificate, and one that is not there: one line, exit status 1")

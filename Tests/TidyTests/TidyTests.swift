@@ -83,7 +83,10 @@ struct TidyTests {
         let rules = Requirements(csv: try Repository.text(of: "Docs/mqtt-requirements.csv"))
         let sides: [(Requirements.Side, tests: [String], page: String)] = [
             (.server, ["Tests/ConformanceTests"], "Docs/requirements.md"),
-            (.client, ["Tests/MQTTClientTests", "Tests/MQTTDeliveryTests"], "Docs/requirements-client.md"),
+            (
+                .client, ["Tests/MQTTClientTests", "Tests/MQTTDeliveryTests", "Tests/MQTTTransportTests"],
+                "Docs/requirements-client.md"
+            ),
         ]
         for (side, tests, page) in sides {
             let tested = try tests.flatMap { Repository.paths(in: $0) }

@@ -56,7 +56,7 @@ struct BrokerTests {
 
     @Test("three filters in one SUBSCRIBE, each with its result; after UNSUBSCRIBE nothing comes", arguments: all)
     func filters(_ setting: Case) async throws {
-        let broker = try setting.start()
+        let broker = try setting.start(BrokerProcess.anonymous + "log_type all\n")
         try await MQTTClient.withConnection(
             to: .tcp("127.0.0.1", port: Int(broker.port)), setting.configuration("filters")
         ) { client in
@@ -76,8 +76,14 @@ struct BrokerTests {
             #expect(codes == [.success, .success, .success])
             try await client.publish(Message("a", "late", qos: .atLeastOnce))
             #expect(try await iterator.next() == nil)
+            // What comes behind it has come, and it has not.
+            try await client.publish(Message("d", "fence", qos: .atLeastOnce))
+            #expect(try await otherIterator.next()?.text == "fence")
         }
         broker.stop()
+        #expect(broker.log.matches(of: /Received PUBLISH from filters \(.*'a'/).count == 1)
+        #expect(broker.log.matches(of: /Sending PUBLISH to filters \(.*'(?:b.1|d)'/).count == 3)
+        #expect(!broker.log.contains(/Sending PUBLISH to filters \(.*'a'/))
     }
 
     @Test("retained, will, properties", arguments: all)
@@ -117,6 +123,25 @@ struct BrokerTests {
             }
         }
         broker.stop()
+    }
+
+    @Test("[FR-1] a goodbye: the broker logs it and publishes no will", arguments: all)
+    func goodbye(_ setting: Case) async throws {
+        let broker = try setting.start(BrokerProcess.anonymous + "log_type all\n")
+        let endpoint = Endpoint.tcp("127.0.0.1", port: Int(broker.port))
+        try await MQTTClient.withConnection(to: endpoint, setting.configuration("watcher")) { watcher in
+            var wills = try await watcher.subscribe(to: "will/+", qos: .atLeastOnce).makeAsyncIterator()
+            let leaving = setting.configuration("leaving") {
+                $0.will = ClientWill(Message("will/leaving", "gone", qos: .atLeastOnce))
+            }
+            try await MQTTClient.withConnection(to: endpoint, leaving) { _ in }
+            let logged = Deadline(milliseconds: 60_000).wait { broker.log.contains("Client leaving disconnected.") }
+            #expect(logged, "\(broker.log)")
+            try await watcher.publish(Message("will/none", "fence", qos: .atLeastOnce))
+            #expect(try await wills.next()?.text == "fence")
+        }
+        broker.stop()
+        #expect(broker.log.contains("Received DISCONNECT from leaving"))
     }
 
     @Test("a session kept by the broker: messages sent meanwhile come with the return", arguments: all)

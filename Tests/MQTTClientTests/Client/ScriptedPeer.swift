@@ -8,7 +8,7 @@ import Synchronization
 final class ScriptedPeer: Sendable {
     struct Unexpected: Error, CustomStringConvertible { let description: String }
 
-    /// One client at the other end. Reads wait five seconds at most.
+    /// One client at the other end. Reads wait a minute at most: on a busy machine the client may be late.
     final class Connection {
         let version: ProtocolVersion
         private let descriptor: Int32
@@ -17,7 +17,7 @@ final class ScriptedPeer: Sendable {
         init(_ descriptor: Int32, _ version: ProtocolVersion) {
             self.descriptor = descriptor
             self.version = version
-            var limit = timeval(tv_sec: 5, tv_usec: 0)
+            var limit = timeval(tv_sec: 60, tv_usec: 0)
             setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         }
 
