@@ -103,6 +103,8 @@ let package = Package(
             swiftSettings: house),
         // coreMQTT's demo of mutual authentication, on our client.
         .target(name: "MutualAuthDemo", dependencies: ["MQTTClient"], swiftSettings: house),
+        // The chat: a conversation and a screen as values, and what drives them on our client.
+        .target(name: "Chat", dependencies: ["MQTTClient"], swiftSettings: house),
         // What survives a crash on one machine.
         .target(
             name: "BrokerStore",
@@ -143,7 +145,7 @@ let package = Package(
             dependencies: [
                 "MQTTProtocol", "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess",
                 "ConfigurationLint", "MQTTTools", "Certificates", "MQTTTransport", "MQTTClient", "MQTTClientPKCS11",
-                "MutualAuthDemo",
+                "MutualAuthDemo", "Chat",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -254,6 +256,8 @@ let package = Package(
             name: "MutualAuthDemoTests",
             dependencies: ["MutualAuthDemo", "MQTTClient", "MQTTTestKit", "martlet"],
             resources: [.copy("Golden")], swiftSettings: house),
+        // The chat without a network and without a terminal.
+        .testTarget(name: "ChatTests", dependencies: ["Chat", "MQTTClient"], swiftSettings: house),
         // The program as an operator meets it: its start and end, its log, `$SYS`, slow readers, several loops.
         .testTarget(
             name: "BrokerServerTests",

@@ -17,6 +17,7 @@ struct Martlet: AsyncParsableCommand {
             Publish a message:                   martlet pub -t greetings -m hello
             See what is published:               martlet sub -v -t '#'
             Mutual authentication, step by step: martlet demo mutual-auth --help
+            Chat with others:                    martlet chat -h HOST -u NAME
             What is wrong with a connection:     martlet doctor URL
             How fast a broker is:                martlet bench --help
             What passes between two programs:    martlet wiretap --help
@@ -25,7 +26,7 @@ struct Martlet: AsyncParsableCommand {
             BrokerCommand.self, ConfigCommand.self, StoreCommand.self, PasswordCommand.self, ExplainCommand.self,
             CertsCommand.self, ProvisionCommand.self, PublishCommand.self, SubscribeCommand.self, RequestCommand.self,
             JSONCommand.self, BenchCommand.self, DoctorCommand.self, WiretapCommand.self, DemoCommand.self,
-            CompletionCommand.self,
+            ChatCommand.self, CompletionCommand.self,
         ])
 
     static func main() async {

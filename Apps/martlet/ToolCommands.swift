@@ -49,6 +49,9 @@ enum ToolCommands {
         _exit(status)
     }
 
+    /// Takes passwords out of what `ps` shows, for programs whose words ArgumentParser has read.
+    static func hideSecrets() { _ = words() }
+
     /// As bytes: Swift's own list repairs what is not UTF-8. Passwords are taken out of what `ps` shows; whoever looks in the
     /// first milliseconds still sees them.
     private static func words() -> [Word] {

@@ -24,6 +24,7 @@ enum Arrows {
             theirs: nio + ["Histogram"]),
         Row(target: "MQTTClientPKCS11", ours: ["Certificates", "MQTTTransport"], theirs: ["Crypto"]),
         Row(target: "MutualAuthDemo", ours: ["MQTTClient"], theirs: []),
+        Row(target: "Chat", ours: ["MQTTClient"], theirs: []),
         Row(target: "BrokerCore", ours: ["MQTTProtocol", "MQTTDelivery"], theirs: collections),
         Row(
             target: "BrokerAccess", ours: ["MQTTProtocol", "BrokerCore"], theirs: ["DequeModule"] + crypto),
@@ -42,7 +43,7 @@ enum Arrows {
             ours: [
                 "MQTTProtocol", "BrokerServer", "BrokerStore", "BrokerConfiguration", "BrokerAccess",
                 "ConfigurationLint", "MQTTTools", "Certificates", "MQTTTransport", "MQTTClient", "MQTTClientPKCS11",
-                "MutualAuthDemo",
+                "MutualAuthDemo", "Chat",
             ],
             theirs: ["ArgumentParser", "UnixSignals"]),
         Row(target: "store-benchmark", ours: ["MQTTProtocol", "BrokerCore", "BrokerStore"], theirs: []),

@@ -34,6 +34,7 @@ final class ClientCore {
     private var nap: EventLoopPromise<Void>?
 
     var answers: [UInt64: Answer] = [:]
+    private let observer: PacketObserver?
     /// Nil without a `MessageStore`.
     let store: MessageFile?
     /// Numbers in the store, by request.
@@ -56,8 +57,10 @@ final class ClientCore {
 
     init(
         loop: any EventLoop, mailbox: Mailbox, states: StateStreams, limits: MQTTClient.Limits,
-        session: consuming ClientSession, challenges: AsyncStream<[UInt8]?>.Continuation?, store: sending MessageFile?
+        session: consuming ClientSession, challenges: AsyncStream<[UInt8]?>.Continuation?, store: sending MessageFile?,
+        observer: PacketObserver?
     ) {
+        self.observer = observer
         self.store = store
         self.loop = loop
         self.mailbox = mailbox
@@ -131,7 +134,10 @@ final class ClientCore {
         session.receivedBytes(at: now)
         stream.receive(&bytes)
         do throws(PacketError) {
-            while session.state != .disconnected, let packet = try stream.next() { session.receive(packet, at: now) }
+            while session.state != .disconnected, let packet = try stream.next() {
+                observer?(.received, packet)
+                session.receive(packet, at: now)
+            }
         } catch {
             session.receive(malformed: error, at: now)
         }
@@ -155,6 +161,7 @@ final class ClientCore {
     private func obey(_ action: ClientAction) {
         switch action {
         case .send(let packet):
+            observer?(.sent, packet)
             if stream.append(packet) { flush() }
         case .deliver(let message, let route): deliveries.add(message, to: route, limits)
         case .complete(let request, let result): answer(request, result)

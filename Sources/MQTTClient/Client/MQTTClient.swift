@@ -55,13 +55,14 @@ public final class MQTTClient: Sendable {
     ///   - authenticator: for enhanced authentication, §4.12.
     ///   - jitter: where the chance in the delays between connections comes from, such as a token's own source; nil = the
     ///     system's. Where it fails, the client ends with `noRandomness`: there is no weaker source to fall back to.
+    ///   - observer: sees every packet, see ``PacketObserver``; nil costs nothing.
     ///   - eventLoopGroup: where the client's loop is taken from; NIO's shared one unless told.
     /// - Throws: `ClientError.invalidField` or `.notInVersion` where the configuration cannot be put into a CONNECT;
     ///   `.storeFailed` where the store's file cannot be used.
     public init(
         _ endpoint: Endpoint, _ configuration: ClientConfiguration = ClientConfiguration(),
         reconnect: ReconnectPolicy = .afterLoss, limits: Limits = Limits(), store: MessageStore? = nil,
-        authenticator: (any Authenticator)? = nil, jitter: JitterSource? = nil,
+        authenticator: (any Authenticator)? = nil, jitter: JitterSource? = nil, observer: PacketObserver? = nil,
         eventLoopGroup: (any EventLoopGroup)? = nil
     ) throws(ClientError) {
         var configuration = configuration
@@ -90,7 +91,7 @@ public final class MQTTClient: Sendable {
         core = NIOLoopBoundBox.makeBoxSendingValue(
             ClientCore(
                 loop: loop, mailbox: mailbox, states: stateStreams, limits: limits, session: session,
-                challenges: continuation, store: file),
+                challenges: continuation, store: file, observer: observer),
             eventLoop: loop)
     }
 
