@@ -94,8 +94,9 @@ struct Drive {
     }
 }
 
-extension ChatName: @retroactive ExpressibleByStringLiteral {
-    public init(stringLiteral value: String) {
+/// A literal that is no name is a mistake of the test.
+extension ChatName: ExpressibleByStringLiteral {
+    package init(stringLiteral value: String) {
         do { try self.init(value) } catch { preconditionFailure("\(error)") }
     }
 }

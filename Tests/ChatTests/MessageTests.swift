@@ -4,21 +4,25 @@ import Testing
 @testable import Chat
 
 @Suite("Messages") struct MessageTests {
-    @Test("§4.1 topics and their quality of service, out and back", arguments: [
-        (ChatTopic.login, "/chat/login", UInt8(2)), (.logout, "/chat/logout", 2), (.active, "/chat/active", 1),
-        (.status(of: "a"), "/chat/user/a/status", 0), (.toPerson("b", from: "a"), "/chat/user/b/message/a", 2),
-        (.toGroup("g", from: "a"), "/chat/group/g/message/a", 1),
-    ])
+    @Test(
+        "§4.1 topics and their quality of service, out and back",
+        arguments: [
+            (ChatTopic.login, "/chat/login", UInt8(2)), (.logout, "/chat/logout", 2), (.active, "/chat/active", 1),
+            (.status(of: "a"), "/chat/user/a/status", 0), (.toPerson("b", from: "a"), "/chat/user/b/message/a", 2),
+            (.toGroup("g", from: "a"), "/chat/group/g/message/a", 1),
+        ])
     func topics(_ topic: ChatTopic, _ text: String, _ qos: UInt8) {
         #expect(topic.text == text)
         #expect(topic.qos.rawValue == qos)
         #expect(ChatTopic(utf8: Array(text.utf8)) == topic)
     }
 
-    @Test("what is no topic of the chat", arguments: [
-        "", "/", "/chat", "/chat/x", "chat/login", "/chat/login/", "/chat/user//status", "/chat/user/a/message/",
-        "/chat/group/g/message", "/chat/room/g/message/a", "/test",
-    ])
+    @Test(
+        "what is no topic of the chat",
+        arguments: [
+            "", "/", "/chat", "/chat/x", "chat/login", "/chat/login/", "/chat/user//status", "/chat/user/a/message/",
+            "/chat/group/g/message", "/chat/room/g/message/a", "/test",
+        ])
     func otherTopics(_ text: String) { #expect(ChatTopic(utf8: Array(text.utf8)) == nil) }
 
     @Test("[CH-6] a message to us and one to a group are told with all that is known")
@@ -116,7 +120,8 @@ import Testing
         alice.settle()
         alice.told = []
         for packet in UInt16(1)...3 {
-            alice.receive("/chat/group/g/message/bob", "hi", MessageReceipt(packetIdentifier: packet, identifier: "b-1"))
+            alice.receive(
+                "/chat/group/g/message/bob", "hi", MessageReceipt(packetIdentifier: packet, identifier: "b-1"))
         }
         alice.receive("/chat/group/g/message/bob", "hi", MessageReceipt(packetIdentifier: 4, identifier: "b-2"))
         #expect(alice.takeTold().count == 2)

@@ -28,10 +28,21 @@ class ChatBroker:
         self.ports = dict(zip(ENTERING, (free_port() for _ in ENTERING)))
         self.told = prepare(folder, ports=self.ports.values())
         assert self.told.returncode == 0, self.told
-        line = re.search(r"^Start it: +(.*)$", self.told.stdout, re.MULTILINE)[1]
-        self.log_file = open(folder / "log", "wb")
-        self.process = subprocess.Popen(shlex.split(line), stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file)
+        self.line = re.search(r"^Start it: +(.*)$", self.told.stdout, re.MULTILINE)[1]
+        self.start()
+
+    def start(self):
+        self.log_file = open(self.folder / "log", "wb")
+        self.process = subprocess.Popen(
+            shlex.split(self.line), stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file)
         logged(self, " running", seconds=60)
+
+    def restart(self, how):
+        """Ends it by that signal, and starts it again on the same folder."""
+        self.process.send_signal(how)
+        self.process.wait(timeout=60)
+        self.log_file.close()
+        self.start()
 
     @property
     def log(self):

@@ -113,7 +113,9 @@ struct ChatCommand: AsyncParsableCommand {
 struct ChatSecretOptions: ParsableArguments {
     @Option(
         name: [.customShort("P"), .customLong("password")],
-        help: "Your password; by default your name. --password-file and --password-env keep it out of the list of processes.")
+        help:
+            "Your password; by default your name. --password-file and --password-env keep it out of the list of processes."
+    )
     var password: String?
 
     @Option(help: ArgumentHelp("Password: the first line of this file.", valueName: "file"))
@@ -140,7 +142,9 @@ struct ChatEncryptionOptions: ParsableArguments {
     /// What the exercise calls its authority's certificate.
     static let authority = "mqtt_ca.crt"
 
-    @Flag(name: [.customShort("v"), .customLong("verify")], help: "Encrypt, and verify the server by its authority's certificate.")
+    @Flag(
+        name: [.customShort("v"), .customLong("verify")],
+        help: "Encrypt, and verify the server by its authority's certificate.")
     var verifies = false
 
     @Flag(
@@ -167,8 +171,12 @@ struct ChatEncryptionOptions: ParsableArguments {
     var keyPasswordEnv: String?
 
     func validate() throws {
-        guard provesOurselves || (cert == nil && key == nil) else { throw ValidationError("--cert and --key go with -V.") }
-        guard verifies || provesOurselves || cafile == nil else { throw ValidationError("--cafile goes with -v or -V.") }
+        guard provesOurselves || (cert == nil && key == nil) else {
+            throw ValidationError("--cert and --key go with -V.")
+        }
+        guard verifies || provesOurselves || cafile == nil else {
+            throw ValidationError("--cafile goes with -v or -V.")
+        }
         guard [keyPassword, keyPasswordFile, keyPasswordEnv].compactMap(\.self).count < 2 else {
             throw ValidationError("One of --key-password, --key-password-file and --key-password-env.")
         }

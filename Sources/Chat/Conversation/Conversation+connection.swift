@@ -116,7 +116,11 @@ extension Conversation {
             // Where we may not read /chat/login its echo never comes.
             echoDue = now + (failure == nil ? Self.echoWait : .zero)
         case .logout:
-            if let failure { tell(.refused("the others were not told that you go: \(failure)")) } else { tell(.loggedOut) }
+            if let failure {
+                tell(.refused("the others were not told that you go: \(failure)"))
+            } else {
+                tell(.loggedOut)
+            }
         case .status:
             if let failure { tell(.refused("the others were not told how you are: \(failure)")) }
         case .active:

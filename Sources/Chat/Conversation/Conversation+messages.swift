@@ -22,7 +22,9 @@ extension Conversation {
             }
         case .status(let person): receiveStatus(person, text)
         case .toPerson(let receiver, let sender):
-            guard receiver == name, !seen.isRepeated(topic, text, receipt: receipt, connection: connection) else { return }
+            guard receiver == name, !seen.isRepeated(topic, text, receipt: receipt, connection: connection) else {
+                return
+            }
             tell(.privateMessage(from: sender, text))
             count(.person(sender))
         case .toGroup(let group, let sender): receive(topic, group, sender, text, receipt)

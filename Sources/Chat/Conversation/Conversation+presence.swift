@@ -71,7 +71,8 @@ extension Conversation {
     mutating func receiveStatus(_ person: ChatName, _ text: String) {
         guard person != name else { return }
         guard let status = ChatStatus(rawValue: text) else {
-            return complain("\(person) sent a status that is none: \(SafeText.shown(String(text.prefix(40))))")  // [CH-8]
+            // [CH-8]
+            return complain("\(person) sent a status that is none: \(SafeText.shown(String(text.prefix(40))))")
         }
         guard let before = people[person] else {
             if earlyStatuses.count < 256 { earlyStatuses[person] = status }

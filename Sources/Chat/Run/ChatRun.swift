@@ -71,10 +71,14 @@ package struct ChatRun {
         let (inputs, continuation) = AsyncStream.makeStream(of: Input.self)
         (self.inputs, self.continuation) = (inputs, continuation)
         (requests, outbox) = AsyncStream.makeStream(of: ChatAction.self)
-        client = try MQTTClient(settings.endpoint, try settings.configuration(), observer: { direction, packet in
-            continuation.yield(.packet(PacketNote(direction, packet)))
-            if direction == .received, let message = packet.message { continuation.yield(.noticed(message.topic.utf8)) }
-        })
+        client = try MQTTClient(
+            settings.endpoint, try settings.configuration(),
+            observer: { direction, packet in
+                continuation.yield(.packet(PacketNote(direction, packet)))
+                if direction == .received, let message = packet.message {
+                    continuation.yield(.noticed(message.topic.utf8))
+                }
+            })
         conversation = Conversation(
             name: settings.name, groups: settings.memory?.read() ?? [], stays: settings.stays,
             nonce: String(UInt64.random(in: 0 ... .max), radix: 36))

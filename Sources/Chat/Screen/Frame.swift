@@ -123,7 +123,9 @@ package enum Painting {
         guard let before else { return true }
         if before[column] != row[column] { return true }
         let next = column + 1
-        if next < row.count, before[next] != row[next], row[next].isSecondHalf || before[next].isSecondHalf { return true }
+        if next < row.count, before[next] != row[next], row[next].isSecondHalf || before[next].isSecondHalf {
+            return true
+        }
         return column > 0 && before[column - 1] != row[column - 1]
             && (TextWidth.of(before[column - 1].text) == 2 || TextWidth.of(row[column - 1].text) == 2)
     }

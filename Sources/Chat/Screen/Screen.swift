@@ -81,7 +81,9 @@ package struct Screen: Sendable {
         case .sent(let ticket, _, _, let isHeard): return mark(ticket, isHeard ? .sent : .unheard, told)
         case .notSent(let ticket, _, _, let why): return mark(ticket, .failed(SafeText.shown(why)), told)
         case .help:
-            for line in EventText.help { add(entry(told, "", .plain, String(line.dropFirst(7)), .plain, isUrgent: true)) }
+            for line in EventText.help {
+                add(entry(told, "", .plain, String(line.dropFirst(7)), .plain, isUrgent: true))
+            }
             return
         default: break
         }

@@ -1,10 +1,11 @@
+import Dispatch
+import Synchronization
+
 #if canImport(Darwin)
 import Darwin
 #else
 import Glibc
 #endif
-import Dispatch
-import Synchronization
 
 /// Standard input and signals, read by one thread of its own: what is typed comes in pieces, the next only when it was asked for.
 package final class Console: Sendable {

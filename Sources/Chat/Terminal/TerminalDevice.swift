@@ -1,9 +1,10 @@
+import Synchronization
+
 #if canImport(Darwin)
 import Darwin
 #else
 import Glibc
 #endif
-import Synchronization
 
 /// The terminal itself: raw mode and the alternate screen on, and off again at every end of the process that can be noticed, a
 /// crash of the program included.
