@@ -20,8 +20,8 @@ class Chat:
 
     def __init__(self, name, where, *options, folder=None):
         self.name = name
-        self._folder = folder or tempfile.TemporaryDirectory(prefix="martlet-chat-")
-        environment = {**os.environ, "XDG_STATE_HOME": str(getattr(self._folder, "name", self._folder)), "TZ": "UTC"}
+        self._folder = None if folder else tempfile.TemporaryDirectory(prefix="martlet-chat-")
+        environment = {**os.environ, "XDG_STATE_HOME": str(folder or self._folder.name), "TZ": "UTC"}
         self.process = subprocess.Popen(
             [PROGRAM, "chat", "-u", name, "--json", "--explain", *where, *options], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)

@@ -12,6 +12,7 @@ from chatting import Chat, Terminal
 pytestmark = [
     pytest.mark.skipif(IS_MOSQUITTO, reason="the chat was tried on the other brokers in test_chat.py"),
     pytest.mark.skipif(shutil.which("tmux") is None, reason="scripts/setup test installs tmux"),
+    pytest.mark.timeout(300),  # each wait has 60 s of its own
 ]
 
 
@@ -33,7 +34,7 @@ def test_a_conversation(house, tmp_path, columns, rows):
         screen = alice.until(lambda rows: any("bob" in row and "\u25cf" in row for row in rows[1:]))
         assert len(screen) == rows and screen[0].startswith(" alice at mqtt") and "MQTT 5.0" in screen[0]
         assert any("PEOPLE 2" in row for row in screen) and screen[-1] == ">"
-        bob.next("login", name="alice")
+        bob.until_here("alice", "bob")
 
         alice.type("half a li")
         bob.say("/msg alice hello alice", "/status dnd", "/msg alice gr\u00fc\u00dfe \u6f22\u5b57 \U0001f389", "/msg alice \x1b[2Jclear\x07")
@@ -69,7 +70,7 @@ def test_other_sizes_and_other_connections(house, tmp_path):
     """Every line is there after the window was small, and after the broker was away; the cursor stays where one types."""
     with Chat("bob", where(house)) as bob, Terminal(80, 24, "-u", "alice", *where(house), folder=tmp_path) as alice:
         bob.arrived()
-        bob.next("login", name="alice")
+        bob.until_here("alice", "bob")
         bob.say(*(f"/msg alice line {number}" for number in range(8)))
         alice.type("draft")
         alice.until("bob: line 7")
@@ -125,7 +126,7 @@ def test_packets_beside_lines(house, tmp_path):
     """--explain on the screen: below each line what carried it."""
     with Chat("bob", where(house)) as bob, Terminal(80, 24, "-u", "alice", "--explain", *where(house), folder=tmp_path) as alice:
         bob.arrived()
-        bob.next("login", name="alice")
+        bob.until_here("alice", "bob")
         bob.say("/msg alice hello")
         alice.until("\u2190 PUBLISH qos 2 id")
         alice.until("\u2192 PUBCOMP id")

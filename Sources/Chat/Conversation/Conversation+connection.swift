@@ -66,7 +66,11 @@ extension Conversation {
     }
 
     private mutating func joined(_ group: ChatName, _ code: ReasonCode?, _ failure: String?) {
-        guard memberships[group] == .joining else { return }
+        guard memberships[group] == .joining else {
+            // A script that ends leaves at once what it has just joined: it hears of both.
+            if memberships[group] == .leaving, let code, !code.isError { tell(.joined(group)) }
+            return
+        }
         if let failure {
             memberships[group] = nil
             tell(.refused("you may not join \(group): \(failure)"))

@@ -330,6 +330,8 @@ package struct ChatRun {
         switch error {
         case .disconnectedByServer(.sessionTakenOver, _, _):
             "another program has logged in as \(settings.name), and this one has to go"
+        case .connectFailed(let failure) where failure.certificateProblem != nil:
+            "the verification of the server failed, and nothing was sent: \(failure)"  // [CH-15]
         case .connectionRefused(.unsupportedProtocolVersion, _, _):
             "\(error); try --mqtt-version \(settings.version == .v5 ? "311" : "5")"
         default: "\(error)"
