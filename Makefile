@@ -19,7 +19,7 @@ endef
 PREFIX ?= /usr/local
 
 .PHONY: help run build install test test-unit interoperability conformance conformance-loops simulate login-storm crash reload fuzz fuzz-smoke mutants mutants-smoke \
-	examples docs relay-cuts bench bench-tls bench-tools bench-library format lint clean setup setup-test
+	chat-picture examples docs relay-cuts bench bench-tls bench-tools bench-library format lint clean setup setup-test
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -44,6 +44,10 @@ test: setup-test ## Install what testing needs, build, and run every test
 	scripts/examples
 	@if [ -x scripts/fuzz-smoke ]; then $(MAKE) --no-print-directory fuzz-smoke; fi
 	@if [ -x scripts/mutants-smoke ]; then $(MAKE) --no-print-directory mutants-smoke; fi
+
+chat-picture: setup-test ## Draw the chat's screenshots for its guide, from a real terminal
+	@scripts/build --product martlet
+	PYTHONDONTWRITEBYTECODE=1 .venv/bin/python scripts/chat-picture
 
 examples: setup-test ## Build Examples/ against a tagged clone of this checkout, as a package that depends on it would, and run them
 	@scripts/build --product martlet

@@ -5,7 +5,7 @@ import re
 import shlex
 import subprocess
 
-from broker import ROOT, free_port
+from broker import ROOT, answers, free_port
 from our_tools import PROGRAM
 from seeds import logged
 
@@ -23,9 +23,11 @@ def prepare(folder, *options, ports=None):
 class ChatBroker:
     """A prepared folder, and the broker on it: started as `prepare` says."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, ports=()):
+        """`ports` are taken if all of them are free."""
         self.folder = folder
-        self.ports = dict(zip(ENTERING, (free_port() for _ in ENTERING)))
+        wanted = ports if ports and not any(answers("localhost", port) for port in ports) else (free_port() for _ in ENTERING)
+        self.ports = dict(zip(ENTERING, wanted))
         self.told = prepare(folder, ports=self.ports.values())
         assert self.told.returncode == 0, self.told
         self.line = re.search(r"^Start it: +(.*)$", self.told.stdout, re.MULTILINE)[1]

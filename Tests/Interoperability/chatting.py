@@ -156,6 +156,12 @@ class Terminal:
         return self._run("capture-pane", "-p").split("\n")[:-1]
 
     @property
+    def painted(self):
+        """The screen with its colours, and the cursor's column and row."""
+        cursor = self._run("display-message", "-p", "#{cursor_x} #{cursor_y}").split()
+        return self._run("capture-pane", "-e", "-N", "-p"), tuple(map(int, cursor))
+
+    @property
     def process_id(self):
         shell = int(self._run("display-message", "-p", "#{pane_pid}"))
         return int(subprocess.run(["pgrep", "-P", str(shell)], check=True, capture_output=True, text=True).stdout.split()[0])

@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import shlex
 import signal
 import subprocess
 
@@ -11,6 +12,7 @@ import pytest
 import private_machine
 from broker import IS_MOSQUITTO, ROOT
 from chat_broker import ENTERING, PREPARE, ChatBroker, prepare
+from chatting import Chat
 from our_tools import DEBIANS, ENVIRONMENT, OURS, PROGRAM, Listener
 from our_tools import run as run_for
 from seeds import logged as logged_within
@@ -207,16 +209,20 @@ def followed(chat, commands):
         env={**ENVIRONMENT, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"})
 
 
+def certified(chat, maker):
+    """Key, request and signature for foobar, by the lines of the guide that begin so."""
+    lines = guides("A certificate of your own").replace("\\\n", " ").splitlines()
+    commands = [line for line in lines if line.startswith(maker) or "sign" in line]
+    assert len(commands) >= 3, commands
+    done = followed(chat, "\n".join(["rm -f foobar.*", *commands]))
+    assert done.returncode == 0, done
+
+
 @HOUSES
 @pytest.mark.parametrize("maker", ["openssl", "martlet certs"])
 def test_a_certificate_of_ones_own(chat, maker, house):
     """D25 to D27: key, request and signature as the guide has them; OpenSSL verifies the chain; the user is the common name."""
-    commands = [line for line in guides("A certificate of your own").replace("\\\n", " ").splitlines() if line.startswith(maker) or "sign" in line]
-    assert len(commands) >= 3, commands
-    for old in ("foobar.key", "foobar.csr", "foobar.crt"):
-        (chat.folder / "certs" / old).unlink(missing_ok=True)
-    done = followed(chat, "\n".join(commands))
-    assert done.returncode == 0, done
+    certified(chat, maker)
     verified = followed(chat, "openssl verify -CAfile mqtt_ca.crt -purpose sslclient foobar.crt")
     assert verified.stdout == "foobar.crt: OK\n", verified
     mine = f"--cert {chat.folder}/certs/foobar.crt --key {chat.folder}/certs/foobar.key"
@@ -261,3 +267,56 @@ def test_an_own_authority_is_not_trusted(chat, house, tmp_path):
     logged(chat, "the client said 'unknown ca'")
     logged(chat, "unable to get local issuer certificate")
     assert chat.log.count("New client connected") == before
+
+
+def test_the_rights_of_a_chat(chat, tmp_path):
+    """D20 by the chat itself: the name is bob's throughout, the login is bob's, another user's, or admin's. Another user reads and
+    writes what is everybody's, is told which messages were refused and why, and hears nothing of bob's letters. (A status goes out at
+    QoS 0, which nobody answers: there the log has to say it.)"""
+    for name in ("bob", "alice", "admin"):
+        assert followed(chat, f"martlet certs client {name} --ca mqtt_ca.crt --out {tmp_path}/{name}.crt").returncode == 0
+
+    def by_admin(topic, text):
+        assert run(OURS, f"mosquitto_pub {chat.where('plain', 'admin')} -q 2 -t {topic} -m '{text}'").returncode == 0
+
+    with Listener(DEBIANS, f"mosquitto_sub {chat.where('plain', 'admin')} -q 2 -t # -d -v") as everything:
+        everything.until("Subscribed", seconds=60)
+        for login in ("bob", "alice", "admin"):
+            where = f"{chat.where('certificate')} -V --cert {tmp_path}/{login}.crt --key {tmp_path}/{login}.key"
+            with Chat("bob", shlex.split(where)) as bob:
+                may = login != "alice"
+                bob.arrived().say(f"/msg dora a letter {login}", f"/group tea to all {login}", "/join tea", "/status away")
+                for text in (f"a letter {login}", f"to all {login}"):
+                    event = bob.next("sent" if may else "notSent", text=text)
+                    assert may or "not authorized" in event["why"].lower() and "no right" in event["why"], event
+                bob.next("joined", group="tea")
+                by_admin("/chat/login", "dora")
+                bob.next("login", name="dora")
+                by_admin("/chat/user/bob/message/dora", "a letter")
+                by_admin("/chat/user/dora/status", "AWAY")
+                bob.next("status", name="dora", status="AWAY")
+                by_admin("/chat/group/tea/message/dora", "to the group")
+                bob.next("group", text="to the group")
+                assert len(bob.all("private")) == may
+                assert bob.quit() == 0
+            by_admin("/test", f"end {login}")
+            everything.until(f"/test end {login}", seconds=60)
+            for line in (f"/chat/user/dora/message/bob a letter {login}", f"/chat/group/tea/message/bob to all {login}"):
+                assert (line in everything.output) == may, everything.output
+        # Everybody is heard coming and going, and is answered.
+        for topic in ("login", "logout", "active"):
+            assert everything.output.count(f"\n/chat/{topic} bob\n") == 3, everything.output
+        assert "\n/chat/user/bob/status AWAY\n" in everything.output
+    logged(chat, "(user 'alice') may not publish to '/chat/user/bob/status'")
+
+
+def test_a_chat_where_the_folder_is(chat):
+    """D10, D22, D25, D27: `-u foobar` alone, with `-v`, and with `-V` and a certificate signed as the guide has it; the exercise's names
+    of files are found by themselves."""
+    certified(chat, "openssl")
+    for entering, option in zip(ENTERING, ([], ["-v"], ["-V"])):
+        done = subprocess.run(
+            [PROGRAM, "chat", "-h", "localhost", "-p", str(chat.ports[entering]), "-u", "foobar", *option], cwd=chat.folder,
+            input=b"/who\n", capture_output=True, timeout=90, env=ENVIRONMENT)
+        assert done.returncode == 0 and b"[who] foobar (you)" in done.stdout, done
+    assert chat.log.count("as chat-foobar (p5") == 3 and "u'foobar'" in logged(chat, " as chat-foobar (")
