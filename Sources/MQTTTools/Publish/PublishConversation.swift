@@ -76,7 +76,9 @@ final class PublishConversation: EndingConversation {
 
     /// The server's words for a terminal: what would steer it is shown as a replacement character.
     private static func harmless(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
     }
 
     private func report(_ request: RequestIdentifier, _ code: ReasonCode, _ connection: ToolConnection) {
