@@ -1,4 +1,5 @@
 import ArgumentParser
+import BrokerServer
 
 /// `martlet` and its subcommands; `Program` runs it.
 struct Martlet: AsyncParsableCommand {
@@ -22,6 +23,7 @@ struct Martlet: AsyncParsableCommand {
             How fast a broker is:                martlet bench --help
             What passes between two programs:    martlet wiretap --help
             """,
+        version: "martlet \(BrokerServer.Martlet.version)",
         subcommands: [
             BrokerCommand.self, ConfigCommand.self, StoreCommand.self, PasswordCommand.self, ExplainCommand.self,
             CertsCommand.self, ProvisionCommand.self, PublishCommand.self, SubscribeCommand.self, RequestCommand.self,

@@ -1,8 +1,10 @@
 """Command lines that cannot be carried out, and some that can: what our tools print and how they exit, beside Debian's own."""
 
+import re
+
 import pytest
 
-from our_tools import DEBIANS, OURS, run
+from our_tools import DEBIANS, OURS, PROGRAM, run
 
 CA = "--cafile /etc/ssl/certs/ca-certificates.crt"
 
@@ -67,3 +69,8 @@ def test_options_from_a_file(tmp_path, monkeypatch):
     monkeypatch.setitem(ENVIRONMENT, "XDG_CONFIG_HOME", str(tmp_path))
     theirs, ours = run(DEBIANS, "mosquitto_pub"), run(OURS, "mosquitto_pub")
     assert (ours.returncode, ours.stderr) == (theirs.returncode, theirs.stderr) == (1, b"Unable to connect (Lookup error.).\n")
+
+
+def test_the_program_says_which_it_is():
+    done = run("", [str(PROGRAM), "--version"])
+    assert (done.returncode, done.stderr) == (0, b"") and re.fullmatch(rb"martlet \d+\.\d+\.\d+\n", done.stdout)
