@@ -21,9 +21,7 @@ package enum Connector {
         to endpoint: Endpoint, on loop: any EventLoop, timeout: Duration,
         initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) async throws(ConnectFailure) -> any Channel {
-        let opened = try await open(endpoint, on: loop, timeout: timeout, initialize: initialize)
-        if !opened.channel.isActive, let failure = opened.failure { throw failure }
-        return opened.channel
+        try await open(endpoint, on: loop, timeout: timeout, initialize: initialize).channel
     }
 
     /// As `connect`, for those who want to know why a channel is closed before they could use it.

@@ -195,17 +195,21 @@ final class Passage: ChannelDuplexHandler, RemovableChannelHandler {
         case .passing:
             return ConnectFailure(
                 .webSocket, name, "the server hung up on our request", remedy: "does that port speak WebSocket?")
-        case .open, .reading:
-            guard endpoint.tls == nil else {
-                return ConnectFailure(
-                    .tls, name, "the server closed the connection right after the handshake",
-                    remedy: "its log may say why; a client certificate that it demands or refuses can look like this")
-            }
-            return ConnectFailure(
-                .socket, name, "the server closed the connection without a word",
-                remedy: endpoint.webSocket == nil ? "does that port want TLS, or WebSocket?" : nil)
+        case .open(let held): return held.first.flatMap { Self.foreignLanguage($0, endpoint) } ?? withoutAWord
+        case .reading: return withoutAWord
         case .failed: return nil
         }
+    }
+
+    private var withoutAWord: ConnectFailure {
+        guard endpoint.tls == nil else {
+            return ConnectFailure(
+                .tls, "\(endpoint)", "the server closed the connection right after the handshake",
+                remedy: "its log may say why; a client certificate that it demands or refuses can look like this")
+        }
+        return ConnectFailure(
+            .socket, "\(endpoint)", "the server closed the connection without a word",
+            remedy: endpoint.webSocket == nil ? "does that port want TLS, or WebSocket?" : nil)
     }
 
     private func fail(_ failure: ConnectFailure, _ context: ChannelHandlerContext) {
