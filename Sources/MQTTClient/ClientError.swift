@@ -154,7 +154,8 @@ extension ClientError: CustomStringConvertible {
 
     private static func words(_ code: ReasonCode, _ why: String?, _ reference: String?) -> String {
         var text = code.description
-        if let why { text += " (\(why))" }
+        // Some servers send the code in words as their reason.
+        if let why, why != text { text += " (\(why))" }
         if let reference { text += "; try \(reference)" }
         return text
     }

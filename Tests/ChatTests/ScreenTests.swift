@@ -55,6 +55,18 @@ import Testing
         #expect((frame.cursorRow, frame.cursorColumn) == (23, 8))
     }
 
+    @Test("what keeps us from connecting is said once, however often it is tried")
+    func sameFailure() {
+        var screen = Self.screen(80, 24)
+        let refused = ChatEvent.waiting("connection refused", seconds: 1)
+        Self.tell(&screen, [.connected(sessionPresent: false), .waiting("closed", seconds: 1), refused, refused])
+        Self.tell(&screen, [.waiting("connection refused", seconds: 1.7)], from: 5)
+        #expect(screen.entries.map(\.text) == ["connected", "closed", "connection refused"])
+        #expect(screen.frame().text[0].hasSuffix("again in 1.7 s"))
+        Self.tell(&screen, [.connected(sessionPresent: true), refused], from: 6)
+        #expect(screen.entries.last?.text == "connection refused" && screen.entries.count == 5)
+    }
+
     @Test("a narrow terminal has no times; long words and wide characters are broken where they must")
     func narrow() {
         var screen = Self.screen(40, 12)

@@ -48,6 +48,8 @@ package struct Screen: Sendable {
     let title: String
     var connection = "connecting …"
     var isConnected = false
+    /// Why there is no connection: told when it changes, not at every attempt.
+    private var lastFailure: String?
     var entries: [Entry] = []
     package private(set) var input = InputLine()
     /// Nil = everything.
@@ -74,9 +76,12 @@ package struct Screen: Sendable {
         case .connected:
             connection = version
             isConnected = true
-        case .waiting(_, let seconds):
+            lastFailure = nil
+        case .waiting(let why, let seconds):
             connection = "no connection, again in \(EventText.tenths(seconds)) s"
             isConnected = false
+            guard why != lastFailure else { return }
+            lastFailure = why
         case .looking(let place): turn(to: place)
         case .sent(let ticket, _, _, let isHeard): return mark(ticket, isHeard ? .sent : .unheard, told)
         case .notSent(let ticket, _, _, let why): return mark(ticket, .failed(SafeText.shown(why)), told)
