@@ -163,8 +163,16 @@ class Terminal:
 
     @property
     def process_id(self):
-        shell = int(self._run("display-message", "-p", "#{pane_pid}"))
-        return int(subprocess.run(["pgrep", "-P", str(shell)], check=True, capture_output=True, text=True).stdout.split()[0])
+        """Of the chat: the one child of the shell."""
+        shell = self._run("display-message", "-p", "#{pane_pid}").strip()
+        for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                # `pid (name) state parent …`; the name may hold anything but is closed by the last bracket.
+                if status.read_text().rpartition(")")[2].split()[1] == shell:
+                    return int(status.parent.name)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        raise AssertionError(f"the shell {shell} has no child")
 
     def until(self, test):
         """Waits until the screen (a list of rows) passes; a text has to stand somewhere in it. Returns the screen."""

@@ -3,6 +3,7 @@
 import pathlib
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -140,6 +141,35 @@ def test_a_newcomer_has_the_list_within_a_second(house):
             if best < 1.0:
                 break
         assert best < 1.0
+
+
+def test_messages_come_at_once(house):
+    """D19: from one pipe to the other in less than a tenth of a second; the best of many, for the machine has other work."""
+    with Chat("alice", where(house, "plain")) as alice, Chat("bob", where(house, "plain")) as bob:
+        alice.arrived()
+        bob.arrived()
+        best = 60.0
+        for number in range(50):
+            began = time.monotonic()
+            alice.say(f"/msg bob number {number}")
+            best = min(best, bob.next("private", text=f"number {number}")["at"] - began)
+            if best < 0.1:
+                break
+        assert best < 0.1
+
+
+def test_nobody_reads(house):
+    """Whose output is closed logs out and goes, as every program in a pipe."""
+    with Chat("alice", where(house, "plain")) as alice:
+        alice.arrived()
+        command = [PROGRAM, "chat", "-u", "bob", *map(str, where(house, "plain"))]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as bob:
+            while not bob.stdout.readline().startswith(b"[who]"):
+                assert bob.poll() is None
+            bob.stdout.close()
+            alice.say("/msg bob hello")
+            alice.next("logout", name="bob")
+            assert bob.wait(timeout=60) == 0
 
 
 def test_the_name_alone_is_enough(house):

@@ -13,7 +13,7 @@ struct SecretWordsTests {
             ("pub -L mqtt://u:p@h:1/t:x@y", ["p"]), ("sub -L mqtts://u@h/t", []),
             ("sub --url=mqtt://u:p:q@h/t", ["p:q"]),
             ("pub --proxy socks5h://u:p@h:1", ["p"]), ("pub -m http://u:p@h/", []), ("pub -t P -m pw", []),
-            ("pub -P", []),
+            ("pub -P", []), ("chat --password secret --key-password=word", ["secret", "word"]),
         ])
     func found(_ line: String, _ secrets: [String]) {
         let words = line.split(separator: " ").map { Word(String($0)) }

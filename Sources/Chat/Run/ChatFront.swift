@@ -16,6 +16,8 @@ struct ChatFront {
     private var splitter = LineSplitter()
     /// Lines that were typed before there was a connection.
     private var held: [String] = []
+    /// Nobody reads our lines any more.
+    private(set) var isBroken = false
 
     var isScreen: Bool { screen != nil }
 
@@ -95,14 +97,16 @@ struct ChatFront {
     }
 
     /// The run ends because of this.
-    func fail(_ words: String) {
+    mutating func fail(_ words: String) {
         if settings.isJSON { say(EventJSON.failure(words, time: WallClock.rfc3339(time(nil)))) }
         Self.complain("Error: \(SafeText.shown(words))")
     }
 
     static func complain(_ text: String) { TerminalDevice.write(text + "\n", to: STDERR_FILENO) }
 
-    private func say(_ line: String) { TerminalDevice.write(line + "\n") }
+    private mutating func say(_ line: String) {
+        if !TerminalDevice.write(line + "\n") { isBroken = true }
+    }
 
     // MARK: Typing
 

@@ -109,6 +109,10 @@ package struct ChatRun {
             for await input in inputs {
                 receive(input, &group)
                 obey()
+                if front.isBroken, conversation.phase != .leaving, conversation.phase != .over {
+                    leave(at: .now)
+                    obey()
+                }
                 front.update(&conversation)
                 if end != nil, readers.isEmpty, waiting == 0 { break }
             }

@@ -5,6 +5,8 @@
 package struct Screen: Sendable {
     /// Lines that are kept.
     package static let entriesMax = 5_000
+    /// Characters of one line that are shown; JSON has them all.
+    static let charactersMax = 4_000
 
     /// Something that was told, as it is shown.
     struct Entry: Sendable, Equatable {
@@ -163,7 +165,8 @@ package struct Screen: Sendable {
         _ told: ToldEvent, _ head: String, _ headStyle: Frame.Style, _ text: String, _ textStyle: Frame.Style,
         place: Place? = nil, isUrgent: Bool = false, ticket: Int? = nil
     ) -> Entry {
-        Entry(
+        let text = text.count > Self.charactersMax ? text.prefix(Self.charactersMax) + " ⋯" : text
+        return Entry(
             number: told.number, ticket: ticket, time: clock(told.time), place: place, isUrgent: isUrgent, head: head,
             headStyle: headStyle, text: text, textStyle: textStyle, packets: told.packets)
     }

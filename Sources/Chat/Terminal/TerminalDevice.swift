@@ -62,9 +62,11 @@ enum TerminalDevice {
         tcsetattr(STDIN_FILENO, TCSANOW, &settings)
     }
 
-    static func write(_ text: String, to descriptor: CInt = STDOUT_FILENO) {
+    /// - Returns: false where nobody reads any more.
+    @discardableResult
+    static func write(_ text: String, to descriptor: CInt = STDOUT_FILENO) -> Bool {
         var text = text
-        text.withUTF8 { bytes in
+        return text.withUTF8 { bytes in
             var written = 0
             while written < bytes.count {
                 let base = bytes.baseAddress.map { $0 + written }
@@ -76,9 +78,10 @@ enum TerminalDevice {
                 if count > 0 {
                     written += count
                 } else if errno != EINTR {
-                    return
+                    return false
                 }
             }
+            return true
         }
     }
 }

@@ -88,6 +88,42 @@ struct ScriptedPeerTests {
         #expect(await peer.finish() == nil)
     }
 
+    @Test("an observer sees every packet, either way, in the order of the wire")
+    func observer() async throws {
+        let peer = try ScriptedPeer([
+            { connection in
+                try connection.accept()
+                guard case .publish(let publish) = try connection.expect(.publish) else { return }
+                try connection.send(
+                    .puback(Puback(packetIdentifier: publish.packetIdentifier, reasonCode: .notAuthorized)))
+                try connection.expectGoodbye()
+            }
+        ])
+        let (packets, seen) = AsyncStream.makeStream(of: String.self)
+        let client = try MQTTClient(
+            .tcp("127.0.0.1", port: peer.port), Self.configuration { $0.sentTopicAliasesMax = 0 }, reconnect: .never,
+            observer: { direction, packet in
+                let message = packet.message.map { " \($0.topic) \($0.qos.rawValue) \($0.retain)" } ?? ""
+                let code = packet.reasonCode.map { " \($0.rawValue)" } ?? ""
+                seen.yield("\(direction) \(packet)\(message)\(code)")
+            })
+        async let life: Void = client.run()
+        await #expect(throws: ClientError.self) {
+            try await client.publish(Message("a/b", "hi", qos: .atLeastOnce, retain: true))
+        }
+        client.close()
+        try? await life
+        #expect(await peer.finish() == nil)
+        seen.finish()
+        var lines: [String] = []
+        for await line in packets { lines.append(line) }
+        #expect(
+            lines == [
+                "sent CONNECT", "received CONNACK 0", "sent PUBLISH 1 a/b 1 true", "received PUBACK 1 135",
+                "sent DISCONNECT 0",
+            ])
+    }
+
     @Test("a server that never answers CONNECT")
     func silentAtConnect() async throws {
         let peer = try ScriptedPeer([
