@@ -84,15 +84,19 @@ struct ChatFront {
         }
     }
 
+    /// Tells the conversation what is in sight.
+    func look(_ conversation: inout Conversation) {
+        conversation.look(at: screen?.view, isAtEnd: (screen?.rowsBelow ?? 0) == 0)
+    }
+
     /// Everything that has happened is in: show it.
-    mutating func update(_ conversation: inout Conversation) {
-        guard let screen else { return conversation.look(at: nil, isAtEnd: true) }
-        conversation.look(at: screen.view, isAtEnd: screen.rowsBelow == 0)
+    mutating func update(_ conversation: Conversation) {
+        guard isScreen else { return }
         var surroundings = Screen.Surroundings()
         surroundings.people = conversation.peopleHere
         surroundings.groups = conversation.groups
         surroundings.unread = conversation.unread
-        self.screen?.surroundings = surroundings
+        screen?.surroundings = surroundings
         paint()
     }
 

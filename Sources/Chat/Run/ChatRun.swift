@@ -15,6 +15,9 @@ package struct ChatRun {
     private static let takeoversMax = 4
     private static let takeoverTime = Duration.seconds(3)
 
+    /// Between two paintings of the screen: a flood of messages costs no more than a film.
+    private static let paintInterval = Duration.milliseconds(16)
+
     /// Everything that can happen.
     enum Input: Sendable {
         case state(ConnectionState)
@@ -27,6 +30,8 @@ package struct ChatRun {
         case noticed([UInt8])
         case console(Console.Input)
         case timer
+        /// The screen may be painted again.
+        case paint
     }
 
     private let settings: ChatSettings
@@ -52,6 +57,8 @@ package struct ChatRun {
     private var end: Result<Void, ClientError>?
     private var connectedAt: ContinuousClock.Instant?
     private var takeovers = 0
+    private var paintedAt: ContinuousClock.Instant?
+    private var isPaintDue = false
     private var failure: String?
 
     /// Runs until the person leaves or nothing can be done any more.
@@ -113,7 +120,8 @@ package struct ChatRun {
                     leave(at: .now)
                     obey()
                 }
-                front.update(&conversation)
+                front.look(&conversation)
+                show()
                 if end != nil, readers.isEmpty, waiting == 0 { break }
             }
             outbox.finish()
@@ -123,6 +131,22 @@ package struct ChatRun {
         front.close()
         if let failure { front.fail(failure) }
         return failure == nil ? 0 : 1
+    }
+
+    /// Paints the screen now, or a moment later where it has just been painted.
+    private mutating func show() {
+        guard front.isScreen, !isPaintDue else { return }
+        let now = ContinuousClock.now
+        if let paintedAt, now - paintedAt < Self.paintInterval {
+            isPaintDue = true
+            Task { [continuation] in
+                try? await Task.sleep(for: Self.paintInterval)
+                continuation.yield(.paint)
+            }
+            return
+        }
+        paintedAt = now
+        front.update(conversation)
     }
 
     // MARK: What happens
@@ -154,6 +178,7 @@ package struct ChatRun {
         case .noticed(let topic): conversation.noticed(topic: topic)
         case .console(let input): receive(input, at: now)
         case .timer: conversation.timerFired(at: now)
+        case .paint: isPaintDue = false
         }
     }
 
@@ -281,7 +306,8 @@ package struct ChatRun {
     }
 
     private mutating func leave(at now: ContinuousClock.Instant) {
-        // Nobody has been told anything yet, so there is nothing to take back.
+        if connectedAt == nil, failure == nil { failure = "ended before there was a connection" }
+        // Nobody has been told anything yet, so there is nothing to take back; or somebody is in a hurry.
         if connectedAt == nil || conversation.phase == .leaving { return client.close() }
         conversation.leave(at: now)
     }
