@@ -57,6 +57,20 @@ import Testing
         #expect(alice.takeTold() == [.people(people)])
     }
 
+    @Test("[CH-4] a connection that is lost before the list only delays it")
+    func lateList() throws {
+        var alice = try Drive()
+        alice.connect()
+        alice.settle()
+        alice.conversation.waiting("lost", seconds: 1)
+        alice.pass(Conversation.listDelay)
+        #expect(alice.takeTold().filter { if case .people = $0 { true } else { false } } == [])
+        alice.connect(sessionPresent: true)
+        alice.settle()
+        alice.pass(Conversation.listDelay)
+        #expect(alice.takeTold().last == .people(alice.conversation.peopleHere))
+    }
+
     @Test("what a kept session brings of the past is neither shown nor answered, up to the echo of our login")
     func past() throws {
         var alice = try Drive()

@@ -65,13 +65,21 @@ class Chat:
                     if found["event"] == event and all(found.get(key) == value for key, value in fields.items()):
                         return found
                 if not self._changed.wait(max(0.0, end - time.monotonic())):
-                    raise AssertionError(f"{self.name}: no {event} with {fields}; there is:\n" + "\n".join(map(str, self.events)))
+                    raise AssertionError(f"{self.name}: no {event} with {fields}; there is:\n" + "\n".join(map(str, self.events[-40:])))
 
     def all(self, event, **fields):
         """All of that kind so far."""
         with self._changed:
             return [found for found in self.events
                     if found["event"] == event and all(found.get(key) == value for key, value in fields.items())]
+
+    def until(self, count, event, **fields):
+        """Waits until so many have come, wherever between others, and returns them: people and groups have no order together."""
+        end = time.monotonic() + WAIT
+        while len(found := self.all(event, **fields)) < count:
+            assert time.monotonic() < end, f"{self.name}: {len(found)} of {count} {event} with {fields}"
+            time.sleep(0.02)
+        return found
 
     def arrived(self):
         """Waits until the list of people has come."""

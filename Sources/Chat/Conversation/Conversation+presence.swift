@@ -24,10 +24,11 @@ extension Conversation {
 
     mutating func becomePresent(at now: Instant) {
         echoDue = nil
-        guard case .catchingUp(let isFirst) = phase else { return }
+        guard case .catchingUp = phase else { return }
         phase = .present
         tell(.loggedIn)
-        if isFirst { listDue = now + Self.listDelay }
+        // Also where a connection was lost before it could be told.
+        if !isListed { listDue = now + Self.listDelay }
         arm()
     }
 

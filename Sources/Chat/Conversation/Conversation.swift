@@ -72,6 +72,8 @@ package struct Conversation: Sendable {
     /// Complaints about what others send are made once each.
     var complaints: Set<String> = []
 
+    /// The first list of people has been told.
+    var isListed = false
     var listDue: Instant?
     var echoDue: Instant?
     var confirmDue: Instant?
@@ -133,6 +135,7 @@ package struct Conversation: Sendable {
         if let due = echoDue, now >= due { becomePresent(at: now) }
         if let due = listDue, now >= due {
             listDue = nil
+            isListed = true
             tell(.people(peopleHere))
         }
         if let due = confirmDue, now >= due { forgetUnconfirmed() }

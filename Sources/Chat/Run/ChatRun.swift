@@ -12,7 +12,7 @@ package struct ChatRun {
     /// Requests that may wait for the broker before no more input is read.
     private static let waitingMax = 200
     /// In 3.1.1 a broker cannot say that another program took our session; so often in a row, that soon, is taken as a sign.
-    private static let takeoversMax = 4
+    private static let takeoversMax = 8
     private static let takeoverTime = Duration.seconds(3)
 
     /// Between two paintings of the screen: a flood of messages costs no more than a film.
@@ -55,7 +55,9 @@ package struct ChatRun {
     private var packets: [PacketNote] = []
     private var timer: Task<Void, Never>?
     private var end: Result<Void, ClientError>?
+    /// When the present or last connection began.
     private var connectedAt: ContinuousClock.Instant?
+    private var isConnected = false
     private var takeovers = 0
     private var paintedAt: ContinuousClock.Instant?
     private var isPaintDue = false
@@ -189,6 +191,7 @@ package struct ChatRun {
         case .connected(let server):
             let isFirst = connectedAt == nil
             connectedAt = now
+            isConnected = true
             packets = trail.takeOutgoing()
             conversation.connected(sessionPresent: server.sessionPresent, at: now)
             obey()
@@ -206,7 +209,9 @@ package struct ChatRun {
 
     /// 3.1.1 closes the older of two connections without a word; both would take turns for ever.
     private mutating func suspectTakeover(at now: ContinuousClock.Instant) {
-        guard settings.version != .v5, let connectedAt, now - connectedAt < Self.takeoverTime else {
+        guard settings.version != .v5, isConnected else { return }
+        isConnected = false
+        guard let connectedAt, now - connectedAt < Self.takeoverTime else {
             takeovers = 0
             return
         }
