@@ -62,6 +62,7 @@ test-unit: setup ## Swift's tests alone (ARGS="--filter TidyTests")
 
 interoperability: setup-test ## Real clients against the built broker (ARGS are pytest's)
 	@scripts/build --product martlet
+	@scripts/build --product martlet-tools
 	scripts/interoperability $(ARGS)
 
 conformance: setup-test ## The standard's rules, against Martlet and against mosquitto 2.0.11

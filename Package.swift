@@ -15,12 +15,23 @@ let house: [SwiftSetting] =
 // never on a target that MQTTClient reaches. See Docs/decisions/0003-exclusivity.md.
 let hot: [SwiftSetting] = house + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
+// A program that is to start at once, linked for that: scripts/install names the folder where the static C++ library lies. Nothing depends
+// on that program. See Docs/decisions/0022-a-small-program.md.
+let quick: [LinkerSetting] =
+    Context.environment["MARTLET_QUICK_START"].map {
+        [
+            .unsafeFlags(
+                ["-L\($0)", "-Xlinker", "-no-pie", "-Xlinker", "--no-export-dynamic"], .when(platforms: [.linux]))
+        ]
+    } ?? []
+
 let package = Package(
     name: "martlet",
     // What the client library asks of Apple's systems (`Synchronization`); built and tested on Linux, not there.
     platforms: [.macOS(.v15), .iOS(.v18), .tvOS(.v18), .watchOS(.v11), .visionOS(.v2)],
     products: [
         .executable(name: "martlet", targets: ["martlet"]),
+        .executable(name: "martlet-tools", targets: ["martlet-tools"]),
         .library(name: "MQTTClient", targets: ["MQTTClient"]),
         .library(name: "MQTTClientPKCS11", targets: ["MQTTClientPKCS11"]),
     ],
@@ -82,16 +93,6 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: house),
-        // What the command line does as a client: pub, sub, rr, bench, doctor, wiretap.
-        .target(
-            name: "MQTTTools",
-            dependencies: [
-                "MQTTProtocol", "MQTTTransport", "MQTTClient", "Certificates",
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-            ],
-            swiftSettings: house),
         // What we use of PKCS#11: types and the list of functions, in a header of our own.
         .target(name: "CPKCS11"),
         // Keys that never leave a token, or a folder where there is none; a product of its own.
@@ -99,6 +100,16 @@ let package = Package(
             name: "MQTTClientPKCS11",
             dependencies: [
                 "Certificates", "MQTTTransport", "CPKCS11", .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: house),
+        // What the command line does as a client: pub, sub, rr, bench, doctor, wiretap.
+        .target(
+            name: "MQTTTools",
+            dependencies: [
+                "MQTTProtocol", "MQTTTransport", "MQTTClient", "MQTTClientPKCS11", "Certificates",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: house),
         // coreMQTT's demo of mutual authentication, on our client.
@@ -151,6 +162,10 @@ let package = Package(
             ],
             path: "Apps/martlet",
             swiftSettings: house),
+        // pub, sub and rr alone: half of what they do is to start.
+        .executableTarget(
+            name: "martlet-tools", dependencies: ["MQTTTools"], path: "Apps/martlet-tools", swiftSettings: house,
+            linkerSettings: quick),
         // The store's speed, without a broker: Benchmarks/Store/README.md.
         .executableTarget(
             name: "store-benchmark", dependencies: ["BrokerStore", "BrokerCore", "MQTTProtocol"],

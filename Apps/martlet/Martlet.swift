@@ -35,7 +35,6 @@ struct Martlet: AsyncParsableCommand {
         if ProgramName.called == PasswordCommand.mosquittoName { ProgramName.run(PasswordCommand.self) }
         if ProgramName.called == "mosquitto" { await ProgramName.run(BrokerCommand.self) }
         MkcertProgram.runIfCalledSo()
-        await ToolCommands.runIfCalledSo()
         await main(nil)
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import MQTTTools
 
 /// Where the process begins. The main thread starts everything else and then waits for the end, where Swift's own async `main`
 /// would end that thread: glibc gives a new user to living threads only, and the process would go on showing root as its
@@ -7,6 +8,7 @@ import Glibc
 @main
 enum Program {
     static func main() {
+        ToolCommandLine.runIfMeant()
         Task.detached {
             await Martlet.main()
             exit(EXIT_SUCCESS)

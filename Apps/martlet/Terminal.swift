@@ -1,4 +1,5 @@
 import Glibc
+import MQTTTools
 import Synchronization
 
 /// What a command says beside its result: complaints, and progress where a person is watching.
@@ -18,19 +19,7 @@ enum Terminal {
 
     /// Asks a person, without showing what is typed; `nil` where there is none, or nothing was typed.
     static func askSecretly(_ question: String) -> [UInt8]? {
-        guard isatty(STDIN_FILENO) == 1 else { return nil }
-        var shown = termios()
-        guard tcgetattr(STDIN_FILENO, &shown) == 0 else { return nil }
-        var hidden = shown
-        hidden.c_lflag &= ~tcflag_t(ECHO)
-        show(question)
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
-        defer {
-            tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
-            show("\n")
-        }
-        guard let line = readLine(strippingNewline: true), !line.isEmpty else { return nil }
-        return Array(line.utf8)
+        SecretPrompt.ask(question, at: STDIN_FILENO, questionTo: STDERR_FILENO)
     }
 
     /// Shows how far a long work is, on a terminal only, at most once a percent.

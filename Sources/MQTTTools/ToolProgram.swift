@@ -1,4 +1,5 @@
 import MQTTClient
+import NIOCore
 
 #if canImport(Darwin)
 import Darwin
@@ -10,23 +11,21 @@ import Musl
 
 /// `pub`, `sub` and `rr` from their words to their exit status, under our names and mosquitto's. The story begins in `Arguments/`
 /// and goes on in `Connection/`, `Publish/`, `Subscribe/`, `Request/`; `Format/` is how messages are shown.
-package enum ToolProgram {
+enum ToolProgram {
+    /// Ours; the broker's is the same.
+    static let version = "0.1.0"
+
+    /// Does what the words say, on the calling thread, and ends the process.
     /// - Parameters:
     ///   - words: what stands behind the program's name.
     ///   - name: what the program calls itself, as `mosquitto_pub` or `martlet pub`.
-    ///   - version: ours.
-    /// - Returns: the exit status.
-    package static func run(_ tool: Tool, _ words: [Word], name: String, version: String) async -> Int32 {
+    static func run(_ tool: Tool, _ words: [Word], name: String) -> Never {
         let help = ToolHelp(tool: tool, name: name, version: version)
         do throws(ArgumentFault) {
             switch try CommandLineReader.read(words, for: tool) {
-            case .help:
-                tell(help.page)
-                return ExitStatus.failure.rawValue
-            case .version:
-                tell(help.banner)
-                return ExitStatus.failure.rawValue
-            case .run(let arguments): return try await run(arguments)
+            case .help: tell(help.page)
+            case .version: tell(help.banner)
+            case .run(let arguments): try run(arguments)
             }
         } catch {
             StandardError.write(error.printed)
@@ -35,8 +34,9 @@ package enum ToolProgram {
             } else if error.namesHelp {
                 StandardError.write("\nUse '\(name) --help' to see usage.\n")
             }
-            return ExitStatus.failure.rawValue
         }
+        // mosquitto's programs say 1 to help and version, too.
+        exitNow(ExitStatus.failure.rawValue)
     }
 
     private static func tell(_ page: String) {
@@ -45,28 +45,31 @@ package enum ToolProgram {
         output.flush()
     }
 
-    private static func run(_ arguments: ToolArguments) async throws(ArgumentFault) -> Int32 {
+    private static func run(_ arguments: ToolArguments) throws(ArgumentFault) -> Never {
+        let make = try conversation(arguments)
+        ToolRun.run(arguments, to: try arguments.endpoint(as: try TokenIdentity.find(for: arguments)), make)
+    }
+
+    private static func conversation(
+        _ arguments: ToolArguments
+    ) throws(ArgumentFault) -> (any EventLoop) -> any EndingConversation {
         switch arguments.tool {
         case .pub:
             let topic = try topic(arguments.topics.first)
             let payload = try payload(arguments)
-            return try await ToolRun(arguments).run {
-                PublishConversation(arguments, topic: topic, payload: payload, loop: $0)
-            }
+            return { PublishConversation(arguments, topic: topic, payload: payload, loop: $0) }
         case .sub:
-            return try await ToolRun(arguments).run { _ in
-                do throws(ClientError) {
-                    return try SubscribeConversation(arguments)
-                } catch {
-                    StandardError.say("Error: \(error)")
-                    exitNow(ExitStatus.failure.rawValue)
-                }
+            do throws(ClientError) {
+                let conversation = try SubscribeConversation(arguments)
+                return { _ in conversation }
+            } catch {
+                throw ArgumentFault("Error: \(error)", namesHelp: false)
             }
         case .rr:
             let topic = try topic(arguments.topics.first)
             let responseTopic = try self.topic(arguments.responseTopic)
             let payload = try payload(arguments) ?? []
-            return try await ToolRun(arguments).run { _ in
+            return { _ in
                 RequestConversation(arguments, topic: topic, responseTopic: responseTopic, payload: payload)
             }
         }
@@ -87,6 +90,9 @@ package enum ToolProgram {
         }
     }
 
-    /// Where there is nothing to take leave of.
-    static func exitNow(_ status: Int32) -> Never { _exit(status) }
+    /// Nothing is left to be tidied, and a thread may still wait for standard input.
+    static func exitNow(_ status: Int32) -> Never {
+        fflush(nil)
+        _exit(status)
+    }
 }

@@ -160,6 +160,16 @@ struct OptionTests {
             $0.tls.engine == "e" && $0.tls.enginePassword == "x"
         },
         Effect(all, "--json") { $0.isJSON },
+        Effect(all, "--pkcs11-module m --token t --pin-file f --key-label k --cert-label c") {
+            $0.token.module == "m" && $0.token.token == "t" && $0.token.pinFile == "f" && $0.token.keyLabel == "k"
+                && $0.token.certificateLabel == "c" && $0.wantsTLS
+        },
+        Effect(all, "--pkcs11-uri pkcs11:token=t --pin-env NAME") {
+            $0.token.uri == "pkcs11:token=t" && $0.token.pinVariable == "NAME" && $0.wantsTLS
+        },
+        // The token has the key, a file the certificate.
+        Effect(all, "--pkcs11-module m --cert c") { $0.tls.certificateFile == "c" && $0.token.isAsked },
+        Effect(all, "--pkcs11-module m --no-tls") { !$0.wantsTLS },
     ]
 
     @Test("does what it says", arguments: effects)
@@ -191,6 +201,14 @@ struct OptionTests {
         "--password-file", "--password-env", "--key-password-file", "--key-password-env", "--p12-password-file",
         "--p12-password-env",
     ]
+
+    @Test("no name means two things to one tool")
+    func unambiguous() {
+        for tool in Tool.allCases {
+            let names = OptionTable.all.filter { $0.tools.contains(Tools(tool)) }.flatMap(\.names)
+            #expect(Set(names).count == names.count)
+        }
+    }
 
     @Test("defaults are mosquitto's")
     func defaults() throws {

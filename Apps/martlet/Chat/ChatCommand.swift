@@ -68,7 +68,7 @@ struct ChatCommand: AsyncParsableCommand {
             Terminal.complain("Error: \(fault)")
             throw ExitCode(1)
         }
-        ToolCommands.hideSecrets()
+        ToolCommandLine.hideSecrets()
         let status = await ChatRun.run(settings)
         // A thread may still wait for standard input.
         fflush(nil)

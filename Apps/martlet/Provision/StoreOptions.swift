@@ -43,13 +43,10 @@ struct StoreOptions: ParsableArguments {
     /// The store, and what a URI says of the private key.
     func open() throws -> (store: any KeyStore, key: ObjectReference?) {
         if let store { return (FileKeyStore(store), nil) }
-        if let uri {
-            let uri = try PKCS11URI(uri)
-            return (try PKCS11Token(uri, modulePath: module, pin: pin), uri.object)
-        }
-        let token = PKCS11Token(
-            TokenReference(label: token), in: try PKCS11Module.load(module ?? ""), pin: pin)
-        return (token, nil)
+        var place = KeyPlace(pin: pin)
+        (place.module, place.token, place.uri) = (module, token, uri)
+        let (found, key) = try place.open()
+        return (found, key)
     }
 
     /// Asked for at the terminal where no option says otherwise.

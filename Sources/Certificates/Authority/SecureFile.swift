@@ -1,4 +1,10 @@
-import Foundation
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// Files that hold keys and certificates: written whole or not at all, and readable by those who should.
 package enum SecureFile {
@@ -15,13 +21,13 @@ package enum SecureFile {
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     package static func read(_ path: String, bytesMax: Int = 16 * 1024 * 1024) throws(Fault) -> [UInt8] {
-        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = openDescriptor(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw fault(path) }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 * 1024)
         while true {
-            let count = Foundation.read(descriptor, &chunk, chunk.count)
+            let count = readDescriptor(descriptor, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw fault(path) }
             if count == 0 { return bytes }
@@ -35,13 +41,13 @@ package enum SecureFile {
     package static func write(_ bytes: [UInt8], to path: String, mode: UInt32) throws(Fault) {
         let temporary = "\(path).new-\(getpid())"
         unlink(temporary)
-        let descriptor = Foundation.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_t(mode))
+        let descriptor = openDescriptor(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_t(mode))
         guard descriptor >= 0 else { throw fault(path) }
         var isDone = false
         defer { if !isDone { unlink(temporary) } }
         var start = 0
         while start < bytes.count {
-            let count = bytes[start...].withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            let count = bytes[start...].withUnsafeBytes { writeDescriptor(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
                 let failure = fault(path)
@@ -66,6 +72,15 @@ package enum SecureFile {
     }
 
     private static func fault(_ path: String) -> Fault { Fault(path: path, reason: String(cString: strerror(errno))) }
+}
+
+// The system's calls, where `SecureFile` has methods of the same name.
+private func openDescriptor(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { open(path, flags, mode) }
+private func readDescriptor(_ descriptor: Int32, _ bytes: UnsafeMutableRawPointer, _ count: Int) -> Int {
+    read(descriptor, bytes, count)
+}
+private func writeDescriptor(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+    write(descriptor, bytes, count)
 }
 
 /// OpenSSL's `ca.srl`: the serial number that was given last, one line of hexadecimal. Either program may go on where

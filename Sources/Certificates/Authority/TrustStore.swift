@@ -1,4 +1,10 @@
-import Foundation
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// A folder of authorities that programs of this machine trust. Ours by default, the system's only when asked. [MK-8]
 package struct TrustStore: Sendable {

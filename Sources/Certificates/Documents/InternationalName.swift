@@ -1,11 +1,13 @@
+#if canImport(Darwin)
 import Foundation
+#endif
 
 /// Host names with letters beyond ASCII, as certificates have them: `bücher.example` is `xn--bcher-kva.example`. RFC 3492, and of
 /// the mappings of RFC 5895 lower case and composed letters.
 package enum InternationalName {
     /// `nil` where a label cannot be written so: it is empty, or too long.
     package static func ascii(_ name: String) -> String? {
-        let labels = name.lowercased().precomposedStringWithCanonicalMapping
+        let labels = composed(name.lowercased())
             .split(omittingEmptySubsequences: false) {
                 $0 == "." || $0 == "\u{3002}" || $0 == "\u{FF0E}" || $0 == "\u{FF61}"
             }
@@ -19,6 +21,16 @@ package enum InternationalName {
             }
         }
         return written.joined(separator: ".")
+    }
+
+    /// Normalization Form C. Elsewhere than on Apple's systems Foundation would bring 30 MB of tables into every program, and the
+    /// standard library has it, if only for Foundation's own use.
+    private static func composed(_ text: String) -> String {
+        #if canImport(Darwin)
+        text.precomposedStringWithCanonicalMapping
+        #else
+        String(decoding: text._nfcCodeUnits, as: UTF8.self)
+        #endif
     }
 
     private static let (base, letterMin, letterMax, skew, damp) = (36, 1, 26, 38, 700)

@@ -43,4 +43,30 @@ extension OptionTable {
         ToolOption("--psk", wants: "key") { $0.tls.psk = $1.text },
         ToolOption("--psk-identity", wants: "identity") { $0.tls.pskIdentity = $1.text },
     ]
+
+    // MARK: Keys in tokens
+
+    static let tokens: [ToolOption] = [
+        ToolOption(
+            "--pkcs11-module", wants: "file", ours: "a key in a token: its PKCS#11 module, as .../libsofthsm2.so"
+        ) { $0.token.module = $1.text },
+        ToolOption(
+            "--pkcs11-uri", wants: "URI", ours: "token, key, module and PIN file in one: pkcs11:token=...;object=..."
+        ) { $0.token.uri = $1.text },
+        ToolOption("--token", wants: "label", ours: "the token's label, where there are several") {
+            $0.token.token = $1.text
+        },
+        ToolOption(
+            "--pin-file", wants: "file", ours: "its PIN is the first line of FILE; without, it is asked for"
+        ) { $0.token.pinFile = $1.text },
+        ToolOption("--pin-env", wants: "name", ours: "its PIN is in the environment variable NAME") {
+            $0.token.pinVariable = $1.text
+        },
+        ToolOption("--key-label", wants: "label", ours: "the private key's label (Device Priv TLS Key)") {
+            $0.token.keyLabel = $1.text
+        },
+        ToolOption(
+            "--cert-label", wants: "label", ours: "its certificate's label (Device Cert), where --cert names no file"
+        ) { $0.token.certificateLabel = $1.text },
+    ]
 }

@@ -2,24 +2,13 @@ import MQTTProtocol
 
 /// Every option of the three tools: mosquitto's and ours. Before: `CommandLineReader`. After: `ToolArguments`.
 enum OptionTable {
-    static let all: [ToolOption] = connection + identity + security + sending + receiving
+    static let all: [ToolOption] = connection + identity + security + tokens + sending + receiving
 
-    /// The option of that name, where the tool has it.
+    /// The option of that name, where the tool has it. A search through all: to build a dictionary takes longer than a command line
+    /// of twenty options, and a tool is to start at once.
     static func option(_ name: String, of tool: Tool) -> ToolOption? {
-        guard let option = byName[name], option.tools.contains(Tools(tool)) else { return nil }
-        return option
+        all.first { $0.names.contains(name) && $0.tools.contains(Tools(tool)) }
     }
-
-    private static let byName: [String: ToolOption] = {
-        var table: [String: ToolOption] = [:]
-        for option in all {
-            for name in option.names {
-                precondition(table[name] == nil, "\(name) stands in the table twice")
-                table[name] = option
-            }
-        }
-        return table
-    }()
 
     // MARK: Where
 

@@ -9,11 +9,25 @@ package enum SecretWords {
                 found.append((place, 0..<word.bytes.count))
             } else if let name = ["--pw=", "--psk=", "--password=", "--key-password="].first(where: { word.bytes.starts(with: $0.utf8) }) {
                 found.append((place, name.utf8.count..<word.bytes.count))
-            } else if let range = password(inURL: word.bytes) {
+            } else if let range = password(inURL: word.bytes) ?? pin(inURI: word.bytes) {
                 found.append((place, range))
             }
         }
         return found
+    }
+
+    /// `pkcs11:…?pin-value=PIN`, RFC 7512.
+    private static func pin(inURI bytes: [UInt8]) -> Range<Int>? {
+        let name = Array("pin-value=".utf8)
+        guard bytes.starts(with: "pkcs11:".utf8) || bytes.starts(with: "--pkcs11-uri=".utf8),
+            let question = bytes.firstIndex(of: UInt8(ascii: "?"))
+        else { return nil }
+        for start in question + 1..<max(question + 1, bytes.count - name.count) where bytes[start...].starts(with: name)
+        {
+            let value = start + name.count
+            return value..<(bytes[value...].firstIndex(of: UInt8(ascii: "&")) ?? bytes.count)
+        }
+        return nil
     }
 
     /// `scheme://user:PASSWORD@…`.

@@ -28,7 +28,8 @@ extension ToolArguments {
     }
 
     private func checkTLS() throws(ArgumentFault) {
-        if (tls.certificateFile == nil) != (tls.keyFile == nil) {
+        try checkToken()
+        if (tls.certificateFile == nil) != (tls.keyFile == nil), !token.isAsked {
             throw refusal("Error: Both certfile and keyfile must be provided if one of them is set.")
         }
         if tls.keyForm != nil, tls.keyFile == nil {
@@ -45,6 +46,27 @@ extension ToolArguments {
         }
         if tls.pkcs12File != nil, tls.certificateFile != nil {
             throw refusal("Error: Only one of --p12 or --cert/--key may be used at once.")
+        }
+    }
+
+    private func checkToken() throws(ArgumentFault) {
+        guard token.isAsked else {
+            guard token.isDescribed else { return }
+            throw refusal(
+                "Error: --token, --pin-file, --pin-env, --key-label and --cert-label need --pkcs11-module or --pkcs11-uri."
+            )
+        }
+        if tls.keyFile != nil || tls.pkcs12File != nil || tls.psk != nil {
+            throw refusal("Error: Only one of --pkcs11-module/--pkcs11-uri, --key, --p12 or --psk may be used at once.")
+        }
+        if token.uri != nil, token.token != nil {
+            throw refusal("Error: --pkcs11-uri names the token already; leave --token out.")
+        }
+        if token.pinFile != nil, token.pinVariable != nil {
+            throw refusal("Error: Only one of --pin-file or --pin-env may be used at once.")
+        }
+        if tls.certificateFile != nil, token.certificateLabel != nil {
+            throw refusal("Error: Only one of --cert or --cert-label may be used at once.")
         }
     }
 

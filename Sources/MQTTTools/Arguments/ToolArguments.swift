@@ -26,6 +26,7 @@ package struct ToolArguments: Sendable {
     package var userName: String?
     package var password: [UInt8]?
     package var tls = TLSArguments()
+    package var token = TokenArguments()
     package var will = WillArguments()
     package var properties = PropertyArguments()
 
@@ -71,6 +72,8 @@ package struct ToolArguments: Sendable {
 
     /// 3.1.1, or 5.0 for `rr` and wherever an option needs it.
     package var protocolVersion: ProtocolVersion { version ?? (tool == .rr || impliesVersion5 ? .v5 : .v311) }
+    /// A key in a token is for TLS, as TLS's own options are.
+    var wantsTLS: Bool { tls.isWanted || token.isAsked && !tls.isForbidden }
     /// `-x` without `-V`, as mosquitto 2.1 has it.
     var impliesVersion5: Bool { sessionExpiry != nil || properties.isGiven }
 }
@@ -135,5 +138,22 @@ package struct TLSArguments: Sendable {
         return isAsked || usesSystemTrust || skipsName || skipsEverything || caFile != nil || caPath != nil
             || certificateFile != nil || keyFile != nil || pkcs12File != nil || ciphers != nil || version != nil
             || alpn != nil || keyLogFile != nil || psk != nil
+    }
+}
+
+/// A key in a PKCS#11 token: the options have the names that they have for `martlet provision`.
+package struct TokenArguments: Sendable {
+    package var module: String?
+    package var uri: String?
+    package var token: String?
+    package var pinFile: String?
+    package var pinVariable: String?
+    package var keyLabel: String?
+    package var certificateLabel: String?
+
+    package var isAsked: Bool { module != nil || uri != nil }
+    /// One of those that say more about a token.
+    var isDescribed: Bool {
+        token != nil || pinFile != nil || pinVariable != nil || keyLabel != nil || certificateLabel != nil
     }
 }

@@ -5,11 +5,12 @@ extension ToolArguments {
     private static var plainPort: Int { 1_883 }
     private static var tlsPort: Int { 8_883 }
 
+    /// - Parameter held: who we are, where the key is in a token.
     /// - Throws: `ArgumentFault` where an option cannot be honoured here.
-    func endpoint() throws(ArgumentFault) -> Endpoint {
+    func endpoint(as held: ClientIdentity? = nil) throws(ArgumentFault) -> Endpoint {
         // Whoever names the port of TLS means it.
-        let wantsTLS = tls.isWanted || (port == Self.tlsPort && unixPath == nil && !tls.isForbidden)
-        let security = wantsTLS ? try clientTLS() : nil
+        let wantsTLS = self.wantsTLS || (port == Self.tlsPort && unixPath == nil && !tls.isForbidden)
+        let security = wantsTLS ? try clientTLS(held) : nil
         let host = host ?? "localhost"
         let port = port ?? (wantsTLS ? Self.tlsPort : Self.plainPort)
         var endpoint: Endpoint
@@ -33,19 +34,18 @@ extension ToolArguments {
         return endpoint
     }
 
-    private func clientTLS() throws(ArgumentFault) -> ClientTLS {
+    private func clientTLS(_ held: ClientIdentity?) throws(ArgumentFault) -> ClientTLS {
         if tls.engine != nil || tls.keyForm == "engine" {
             throw ArgumentFault(
                 "Error: Problem setting TLS engine, is \(tls.engine ?? "engine") a valid engine?\n"
-                    + "Engines are OpenSSL's, and there are none in this program. Keys in tokens: martlet demo mutual-auth "
-                    + "--pkcs11-module shows how.",
+                    + "Engines are OpenSSL's, and there are none in this program. For a key in a token: --pkcs11-module.",
                 namesHelp: false)
         }
         if let form = tls.keyForm, form != "pem" {
             throw ArgumentFault(
                 "Error: Problem setting key form, it must be one of 'pem' or 'engine'.", namesHelp: false)
         }
-        var security = try trustAndKey()
+        var security = try trustAndKey(held)
         if let version = tls.version {
             switch version {
             case "tlsv1.3": (security.minimumVersion, security.maximumVersion) = (.tls13, .tls13)
@@ -63,7 +63,7 @@ extension ToolArguments {
         return security
     }
 
-    private func trustAndKey() throws(ArgumentFault) -> ClientTLS {
+    private func trustAndKey(_ held: ClientIdentity?) throws(ArgumentFault) -> ClientTLS {
         if let psk = tls.psk {
             guard let key = ClientTLS.PreSharedKey(identity: tls.pskIdentity ?? "", hexadecimal: psk) else {
                 throw ArgumentFault("Error: Problem setting TLS-PSK options.", namesHelp: false)
@@ -74,10 +74,11 @@ extension ToolArguments {
         if let file = tls.caFile { trust = trust.and(.file(file)) }
         if let folder = tls.caPath { trust = trust.and(.folder(folder)) }
         if tls.usesSystemTrust || (tls.caFile == nil && tls.caPath == nil) { trust = trust.and(.system) }
-        return ClientTLS(trust: trust, identity: try identity())
+        return ClientTLS(trust: trust, identity: try identity(held))
     }
 
-    private func identity() throws(ArgumentFault) -> ClientIdentity? {
+    private func identity(_ held: ClientIdentity?) throws(ArgumentFault) -> ClientIdentity? {
+        if let held { return held }
         if let file = tls.pkcs12File {
             guard let password = tls.pkcs12Password else {
                 throw ArgumentFault(
@@ -89,6 +90,20 @@ extension ToolArguments {
         guard let certificate = tls.certificateFile, let key = tls.keyFile else { return nil }
         return .files(
             certificate: certificate, key: key,
-            password: tls.keyPassword.map { String(decoding: $0, as: UTF8.self) })
+            password: try keyPassword(key).map { String(decoding: $0, as: UTF8.self) })
+    }
+
+    /// In OpenSSL's words, which are mosquitto's.
+    private static var passwordQuestion: String { "Enter PEM pass phrase:" }
+
+    private func keyPassword(_ key: String) throws(ArgumentFault) -> [UInt8]? {
+        if let password = tls.keyPassword { return password }
+        guard KeyPassphrase.isNeeded(keyFile: key) else { return nil }
+        guard let typed = SecretPrompt.ask(Self.passwordQuestion) else {
+            throw ArgumentFault(
+                "Error: \(key) is encrypted: --key-password-file FILE or --key-password-env NAME, or type its password at a "
+                    + "terminal.", namesHelp: false)
+        }
+        return typed
     }
 }

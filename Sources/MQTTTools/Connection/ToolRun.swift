@@ -11,8 +11,8 @@ import Glibc
 import Musl
 #endif
 
-/// One run of a tool: connects, lets the conversation have its way, connects again where that is wanted, and says with which
-/// status to exit. Before: `CommandLineReader`. After: the process ends.
+/// One run of a tool: connects, lets the conversation have its way, connects again where that is wanted, and ends the process. It
+/// has the calling thread for its loop and starts no other: half of what a tool does is to start. Before: `CommandLineReader`.
 final class ToolRun {
     /// Between two attempts to connect again, as mosquitto has it.
     private static var reconnectDelay: TimeAmount { .seconds(1) }
@@ -21,82 +21,109 @@ final class ToolRun {
 
     private let arguments: ToolArguments
     private let endpoint: Endpoint
+    private let loop: any EventLoop
+    private let conversation: any EndingConversation
+    private let connection: ToolConnection
+    private var isFirst = true
 
-    init(_ arguments: ToolArguments) throws(ArgumentFault) {
-        self.arguments = arguments
-        endpoint = try arguments.endpoint()
-    }
-
+    /// Runs until the process ends.
     /// - Parameter make: what the tool does, made on its loop.
-    func run(_ make: @escaping @Sendable (any EventLoop) -> sending any EndingConversation) async -> Int32 {
+    static func run(
+        _ arguments: ToolArguments, to endpoint: Endpoint, _ make: @escaping (any EventLoop) -> any EndingConversation
+    ) -> Never {
         signal(SIGPIPE, SIG_IGN)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let loop = group.next()
-        do {
-            let bound = try await connection(on: loop, make).get()
-            return await converse(bound, on: loop)
-        } catch {
-            say("Error: \(error)")
-            return ExitStatus.failure.rawValue
-        }
-    }
-
-    private func connection(
-        on loop: any EventLoop, _ make: @escaping @Sendable (any EventLoop) -> sending any EndingConversation
-    ) -> EventLoopFuture<NIOLoopBound<Talk>> {
-        let arguments = arguments
-        return loop.submit {
-            let conversation = make(loop)
-            let connection = ToolConnection(
-                loop: loop, arguments: arguments, session: try ClientSession(arguments.configuration()),
-                conversation: conversation, standardOutput: StandardOutput())
-            return NIOLoopBound(Talk(connection: connection, conversation: conversation), eventLoop: loop)
-        }
-    }
-
-    /// What lives on the loop.
-    final class Talk {
-        let connection: ToolConnection
-        let conversation: any EndingConversation
-
-        init(connection: ToolConnection, conversation: any EndingConversation) {
-            self.connection = connection
-            self.conversation = conversation
-        }
-    }
-
-    private func converse(_ talk: NIOLoopBound<Talk>, on loop: any EventLoop) async -> Int32 {
-        var isFirst = true
-        while true {
-            do {
-                let opened = try await Connector.open(
-                    endpoint, on: loop, timeout: Self.connectTimeout,
-                    initialize: { $0.eventLoop.makeSucceededVoidFuture() })
-                if isFirst { try? await loop.submit { talk.value.conversation.connected(talk.value.connection) }.get() }
-                isFirst = false
-                let error = try await loop.flatSubmit { talk.value.connection.adopt(opened) }.get()
-                if let status = await verdict(error, talk, on: loop) { return status }
-            } catch let failure as ConnectFailure {
-                if isFirst { return complain(failure) }
+        MultiThreadedEventLoopGroup.withCurrentThreadAsEventLoop { loop in
+            do throws(ClientError) {
+                let conversation = make(loop)
+                let connection = ToolConnection(
+                    loop: loop, arguments: arguments, session: try ClientSession(arguments.configuration()),
+                    conversation: conversation, standardOutput: StandardOutput())
+                ToolRun(arguments, endpoint, loop, conversation, connection).attempt()
             } catch {
-                say("Error: \(error)")
-                return ExitStatus.failure.rawValue
+                if !arguments.isQuiet { StandardError.say("Error: \(error)") }
+                ToolProgram.exitNow(ExitStatus.failure.rawValue)
             }
-            try? await loop.scheduleTask(in: Self.reconnectDelay) {}.futureResult.get()
         }
+        preconditionFailure("the loop ends with the process only")
+    }
+
+    private init(
+        _ arguments: ToolArguments, _ endpoint: Endpoint, _ loop: any EventLoop, _ conversation: any EndingConversation,
+        _ connection: ToolConnection
+    ) {
+        (self.arguments, self.endpoint, self.loop) = (arguments, endpoint, loop)
+        (self.conversation, self.connection) = (conversation, connection)
+    }
+
+    // MARK: Connecting
+
+    private func attempt() {
+        do throws(ConnectFailure) {
+            open(try ways()[...])
+        } catch {
+            failed(error)
+        }
+    }
+
+    /// One for each address of the name, in the resolver's order. The files of TLS are read, and the resolver is asked, here and
+    /// now: nobody else is on this loop.
+    private func ways() throws(ConnectFailure) -> [PreparedEndpoint] {
+        let prepared = try PreparedEndpoint(endpoint)
+        guard endpoint.socketPath == nil, endpoint.proxy == nil, endpoint.address == nil else { return [prepared] }
+        do throws(Resolution.Unknown) {
+            return try Resolution.find(endpoint.host).map { prepared.resolving(to: $0) }
+        } catch {
+            throw ConnectFailure(.lookup, "\(endpoint)", "the name \(endpoint.host) is not known (\(error))")
+        }
+    }
+
+    private func open(_ ways: ArraySlice<PreparedEndpoint>) {
+        var rest = ways
+        guard let way = rest.popFirst() else { preconditionFailure("a name that is known has an address") }
+        let opened = Connector.open(
+            way, on: loop, timeout: Self.connectTimeout, initialize: { $0.eventLoop.makeSucceededVoidFuture() })
+        opened.assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let opened): self.opened(opened)
+            case .failure(let failure as ConnectFailure) where failure.stage == .socket && !rest.isEmpty:
+                self.open(rest)
+            case .failure(let failure as ConnectFailure): self.failed(failure)
+            case .failure(let error):
+                self.say("Error: \(error)")
+                self.end(ExitStatus.failure.rawValue)
+            }
+        }
+    }
+
+    private func opened(_ opened: OpenedChannel) {
+        let ended = connection.adopt(opened)
+        if isFirst { conversation.connected(connection) }
+        isFirst = false
+        ended.assumeIsolated().whenSuccess { error in
+            if let status = self.verdict(error) { self.end(status) } else { self.attemptLater() }
+        }
+    }
+
+    private func failed(_ failure: ConnectFailure) {
+        if isFirst { end(complain(failure)) } else { attemptLater() }
+    }
+
+    private func attemptLater() {
+        loop.assumeIsolated().scheduleTask(in: Self.reconnectDelay) { self.attempt() }
+    }
+
+    private func end(_ status: Int32) -> Never {
+        connection.standardOutput.flush()
+        ToolProgram.exitNow(status)
     }
 
     // MARK: How it ended
 
     /// Nil = connect again.
-    private func verdict(
-        _ error: ClientError?, _ talk: NIOLoopBound<Talk>, on loop: any EventLoop
-    ) async -> Int32? {
-        let (status, reconnects) =
-            (try? await loop.submit { (talk.value.conversation.status, talk.value.conversation.reconnects) }.get())
-            ?? (ExitStatus.failure.rawValue, false)
+    private func verdict(_ error: ClientError?) -> Int32? {
+        let reconnects = conversation.reconnects
         switch error {
-        case nil: return status
+        case nil: return conversation.status
         case .connectionRefused(let code, _, _): return complain(refusal: code)
         case .disconnectedByServer:
             guard arguments.tool != .sub else { return ExitStatus.success.rawValue }
@@ -140,7 +167,7 @@ final class ToolRun {
         case .socket:
             guard let number = failure.errorNumber else { break }
             // A broker without TLS hangs up on the first bytes of it.
-            if arguments.tls.isWanted, number == ECONNRESET || number == EPIPE { return complain(tls: failure) }
+            if arguments.wantsTLS, number == ECONNRESET || number == EPIPE { return complain(tls: failure) }
             say("Error: \(String(cString: strerror(number)))")
             return ExitStatus.failure.rawValue
         case .lookup: say("Unable to connect (Lookup error.).")
@@ -149,7 +176,7 @@ final class ToolRun {
             say(failure.description)
             say("Error: \(ExitStatus.proxy.text)")
             return ExitStatus.proxy.rawValue
-        case .settings where arguments.tls.isWanted:
+        case .settings where arguments.wantsTLS:
             say("Error: Problem setting TLS options: \(failure.reason).")
             return ExitStatus.failure.rawValue
         case .settings, .webSocket: break

@@ -44,6 +44,13 @@ extension ConnectFailure {
         }
     }
 
+    /// The same of a connection to a proxy.
+    var atTheProxy: ConnectFailure {
+        var failure = ConnectFailure(.proxy, endpoint, reason, remedy: remedy)
+        failure.errorNumber = errorNumber
+        return failure
+    }
+
     /// What ended a connection that had begun.
     package static func words(_ error: any Error) -> String {
         switch error {

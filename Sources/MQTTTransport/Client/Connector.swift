@@ -29,45 +29,47 @@ package enum Connector {
         _ endpoint: Endpoint, on loop: any EventLoop, timeout: Duration,
         initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) async throws(ConnectFailure) -> OpenedChannel {
+        let prepared = try PreparedEndpoint(endpoint)
         do {
-            let security = try endpoint.tls.map { tls throws(SettingFault) in
-                try ClientTLSContext(tls, host: endpoint.host)
+            return try await open(prepared, on: loop, timeout: timeout, initialize: initialize).get()
+        } catch {
+            throw ConnectFailure(endpoint, error: error)
+        }
+    }
+
+    /// As the other `open`, for those who live on the loop. It fails with `ConnectFailure`s.
+    package static func open(
+        _ prepared: PreparedEndpoint, on loop: any EventLoop, timeout: Duration,
+        initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) -> EventLoopFuture<OpenedChannel> {
+        let (endpoint, security) = (prepared.endpoint, prepared.security)
+        // Of each channel that is tried, by which it will be known again.
+        let openings = NIOLockedValueBox<[ObjectIdentifier: Opening]>([:])
+        let bootstrap = ClientBootstrap(group: loop)
+            .connectTimeout(TimeAmount(timeout))
+            .channelOption(.autoRead, value: false)
+            .channelOption(.writeBufferWaterMark, value: waitingBytes)
+            .channelInitializer { channel in
+                let opening = Opening(channel.eventLoop)
+                openings.withLockedValue { $0[ObjectIdentifier(channel)] = opening }
+                do {
+                    try addStages(channel.pipeline.syncOperations, endpoint, security, timeout, opening)
+                } catch {
+                    opening.done.fail(error)
+                    return channel.eventLoop.makeFailedFuture(error)
+                }
+                return initialize(channel)
             }
-            try endpoint.check()
-            // Of each channel that is tried, by which it will be known again.
-            let openings = NIOLockedValueBox<[ObjectIdentifier: Opening]>([:])
-            let bootstrap = ClientBootstrap(group: loop)
-                .connectTimeout(TimeAmount(timeout))
-                .channelOption(.autoRead, value: false)
-                .channelOption(.writeBufferWaterMark, value: waitingBytes)
-                .channelInitializer { channel in
-                    let opening = Opening(channel.eventLoop)
-                    openings.withLockedValue { $0[ObjectIdentifier(channel)] = opening }
-                    do {
-                        try addStages(channel.pipeline.syncOperations, endpoint, security, timeout, opening)
-                    } catch {
-                        opening.done.fail(error)
-                        return channel.eventLoop.makeFailedFuture(error)
-                    }
-                    return initialize(channel)
-                }
-            let channel = try await dial(bootstrap, endpoint)
-            channel.eventLoop.execute {
-                // Gone already where the first stage failed at once.
-                if let passage = try? channel.pipeline.syncOperations.handler(type: Passage.self) {
-                    passage.startClock(channel)
-                }
+        return dial(bootstrap, endpoint, on: loop).flatMap { channel in
+            // Gone already where the first stage failed at once.
+            if let passage = try? channel.pipeline.syncOperations.handler(type: Passage.self) {
+                passage.startClock(channel)
             }
             guard let opening = openings.withLockedValue({ $0[ObjectIdentifier(channel)] }) else {
                 preconditionFailure("every channel is initialized before it is connected")
             }
-            try await opening.done.futureResult.get()
-            return OpenedChannel(channel: channel, opening: opening)
-        } catch let fault as SettingFault {
-            throw ConnectFailure(endpoint, fault)
-        } catch {
-            throw ConnectFailure(endpoint, error: error)
-        }
+            return opening.done.futureResult.map { OpenedChannel(channel: channel, opening: opening) }
+        }.flatMapErrorThrowing { throw ConnectFailure(endpoint, error: $0) }
     }
 
     private static func addStages(
@@ -84,16 +86,53 @@ package enum Connector {
         try pipeline.addHandler(Passage(endpoint, opening, timeout: TimeAmount(timeout)))
     }
 
-    private static func dial(_ bootstrap: ClientBootstrap, _ endpoint: Endpoint) async throws -> any Channel {
-        if let path = endpoint.socketPath {
-            return try await bootstrap.connect(unixDomainSocketPath: path).get()
-        }
+    private static func dial(
+        _ bootstrap: ClientBootstrap, _ endpoint: Endpoint, on loop: any EventLoop
+    ) -> EventLoopFuture<any Channel> {
+        if let path = endpoint.socketPath { return bootstrap.connect(unixDomainSocketPath: path) }
         var bootstrap = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
         if let local = endpoint.localAddress {
-            bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: local, port: 0))
+            do {
+                bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: local, port: 0))
+            } catch {
+                return loop.makeFailedFuture(error)
+            }
         }
-        if let proxy = endpoint.proxy { return try await bootstrap.connect(host: proxy.host, port: proxy.port).get() }
-        return try await bootstrap.connect(host: endpoint.address ?? endpoint.host, port: endpoint.port).get()
+        let (host, port) =
+            endpoint.proxy.map { ($0.host, $0.port) } ?? (endpoint.address ?? endpoint.host, endpoint.port)
+        // The resolver, which is asked by threads of its own, has nothing to say of an address.
+        guard let address = try? SocketAddress(ipAddress: host, port: port) else {
+            return bootstrap.connect(host: host, port: port)
+        }
+        let connected = bootstrap.connect(to: address)
+        guard endpoint.proxy != nil else { return connected }
+        return connected.flatMapErrorThrowing { throw ConnectFailure(endpoint, error: $0).atTheProxy }
+    }
+}
+
+/// An endpoint whose settings hold, its files read and its ciphers understood: good for any number of attempts.
+package struct PreparedEndpoint: Sendable {
+    package private(set) var endpoint: Endpoint
+    let security: ClientTLSContext?
+
+    /// Reads files, so never on a loop that somebody waits for.
+    package init(_ endpoint: Endpoint) throws(ConnectFailure) {
+        do throws(SettingFault) {
+            security = try endpoint.tls.map { tls throws(SettingFault) in
+                try ClientTLSContext(tls, host: endpoint.host)
+            }
+            try endpoint.check()
+        } catch {
+            throw ConnectFailure(endpoint, error)
+        }
+        self.endpoint = endpoint
+    }
+
+    /// The same at another address.
+    package func resolving(to address: String) -> PreparedEndpoint {
+        var prepared = self
+        prepared.endpoint = endpoint.resolving(to: address)
+        return prepared
     }
 }
 

@@ -9,15 +9,17 @@ import Glibc
 import Musl
 #endif
 
-/// Names to addresses, as the system's resolver has them. It blocks, so it has a thread to itself.
+/// Names to addresses, as the system's resolver has them, in its order. It blocks.
 enum Resolution {
     struct Unknown: Error, CustomStringConvertible { let description: String }
 
+    /// In a thread of its own.
     static func addresses(of host: String) async throws -> [String] {
         try await NIOThreadPool.singleton.runIfActive { try find(host) }
     }
 
-    private static func find(_ host: String) throws -> [String] {
+    /// Here and now. An address is its own.
+    static func find(_ host: String) throws(Unknown) -> [String] {
         var hints = addrinfo()
         hints.ai_socktype = streamSocketType
         var list: UnsafeMutablePointer<addrinfo>?
