@@ -49,7 +49,8 @@ def test_it_becomes_the_whole_program_for_the_rest(prefix):
 
 
 def test_without_the_whole_program_it_says_so(prefix):
-    lonely = pathlib.Path(tempfile.mkdtemp(dir=prefix)) / "martlet"
+    (prefix / "alone/bin").mkdir(parents=True)
+    lonely = prefix / "alone/bin/martlet"
     os.link(SMALL.resolve(), lonely)
     done = subprocess.run([lonely, "broker"], capture_output=True, text=True, env=ENVIRONMENT)
     assert done.returncode == 1

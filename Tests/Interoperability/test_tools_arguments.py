@@ -9,7 +9,7 @@ from our_tools import DEBIANS, OURS, PROGRAM, run
 CA = "--cafile /etc/ssl/certs/ca-certificates.crt"
 
 PUB = f"""
--A|-c|-p|-p x|-p 70000|-q 3|-k 4|-L|-L foo|-L mqtt://h|-L mqtt://u:p@h|-D|-D a|-D x y z|-D connect y z
+-S|-A|-c|-p|-p x|-p 70000|-q 3|-k 4|-L|-L foo|-L mqtt://h|-L mqtt://u:p@h|-D|-D a|-D x y z|-D connect y z
 -D connect content-type z|-D publish user-property a|-D publish content-type|-D publish topic-alias 99999
 -D publish topic-alias -1|-D publish auth z|-D auth user-property a b|-D puback reason-string b
 -D subscribe content-type b|-D publish subscription-identifier 3|-V|-V 7|-x|-x a|-V 5 -x 99999999999|-V 5 -x -2
@@ -32,10 +32,10 @@ SUB = """
 --random-filter 0|-T a/#/b|-T|-U a/#/b|-U|-W|-W 0|-t a/#/b|--pretty|-l|-m x|-M|-E x|-R -r|-M 5 -t a -p 1
 -t a -F %%%t -p 1|-c -t a|-V 5 -c -t a|-t a -t b/+ -p 1|-D unsubscribe user-property a b -t a -p 1
 -N -v -R --retained-only --remove-retained -t a -p 1|-L mqtt://localhost:1/a|-q 3|-k 65536|--will-payload x|-h|-s|-f x
---retain-as-published -t a -p 1 -V 5|-t a -h nohost.invalid -W 2|-F %5% -t a -p 1|-F a\\\\ -t a|--foo|-T x|--quiet
+-S|--retain-as-published -t a -p 1 -V 5|-t a -h nohost.invalid -W 2|-F %5% -t a -p 1|-F a\\\\ -t a|--foo|-T x|--quiet
 """
 RR = """
--e|-e a/+|-t a -e b|-t a -n|-W|-l|-C 1|-t a -m b -e c -p 1|-t a -m b -m c|-F %Q|-E|-T a|-t a/+ -n -e b
+-S|-e|-e a/+|-t a -e b|-t a -n|-W|-l|-C 1|-t a -m b -e c -p 1|-t a -m b -m c|-F %Q|-E|-T a|-t a/+ -n -e b
 -D publish response-topic x -t a -n -e b -p 1|-c|--repeat 3|-M 3 -e b -t a -n -p 1|-r
 """
 

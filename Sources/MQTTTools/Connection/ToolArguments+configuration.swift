@@ -13,6 +13,9 @@ extension ToolArguments {
     /// How long CONNACK may take: a broker may think about a password.
     private static var connectTimeout: Duration { .seconds(30) }
 
+    /// Messages of QoS 1 and 2 that a 5.0 server may have on the way to us, mosquitto's number. `-M` is for the other direction.
+    private static var receiveMaximum: UInt16 { 20 }
+
     func configuration() -> ClientConfiguration {
         var configuration = ClientConfiguration(clientIdentifier: clientIdentifier, version: protocolVersion)
         configuration.cleanStart = cleanSession
@@ -33,11 +36,11 @@ extension ToolArguments {
 
     private func addProperties(to configuration: inout ClientConfiguration) {
         configuration.sessionExpiryIntervalSeconds = properties.number(.connect, .sessionExpiryInterval) ?? 0
-        configuration.receiveMaximum = properties.number(.connect, .receiveMaximum).map { UInt16(clamping: $0) }
-        if configuration.receiveMaximum == nil, let messageCount, messageCount < 65_535 {
-            // What comes beyond the last that is shown would be acknowledged and lost.
-            configuration.receiveMaximum = UInt16(messageCount)
-        }
+        // What comes beyond the last that is shown would be acknowledged and lost, so no more is let in than that.
+        let shownMax = tool == .rr ? 1 : messageCount ?? .max
+        configuration.receiveMaximum =
+            properties.number(.connect, .receiveMaximum).map { UInt16(clamping: $0) }
+            ?? min(Self.receiveMaximum, UInt16(clamping: shownMax))
         configuration.maximumPacketSize = properties.number(.connect, .maximumPacketSize)
         configuration.topicAliasMaximum = UInt16(clamping: properties.number(.connect, .topicAliasMaximum) ?? 0)
         configuration.requestResponseInformation = properties.number(.connect, .requestResponseInformation) == 1

@@ -34,8 +34,9 @@ package enum SecretPrompt {
         descriptor.store(terminal, ordering: .relaxed)
         shown.store(UInt(bitPattern: usual), ordering: .releasing)
         let handlers = [SIGINT, SIGTERM].map { ($0, signal($0, putBack)) }
-        show(question, output)
+        // First, since it throws away what has been typed: an answer may come as soon as the question is there.
         tcsetattr(terminal, TCSAFLUSH, &hidden)
+        show(question, output)
         let line = line(of: terminal)
         tcsetattr(terminal, TCSAFLUSH, usual)
         show("\n", output)
