@@ -149,8 +149,8 @@ def normal(packet):
 @pytest.mark.parametrize("line", sorted({line for lines in SAME.values() for line in lines}))
 def test_the_same_bytes(line):
     (theirs, wanted), (ours, heard) = packets(DEBIANS, line), packets(OURS, line)
-    if line.startswith("rr"):
-        wanted, heard = wanted[:3], heard[:3]  # ours takes its leave
+    if line.startswith("rr") or " -U " in line:
+        wanted, heard = wanted[:3], heard[:3]  # ours takes its leave; theirs not always
     assert [normal(packet) for packet in heard] == [normal(packet) for packet in wanted]
     assert ours.returncode == theirs.returncode == 0
 

@@ -7,7 +7,9 @@ package enum SecretWords {
         for (place, word) in words.enumerated() {
             if place > 0, ["-P", "--pw", "--psk", "--password", "--key-password"].contains(words[place - 1].text) {
                 found.append((place, 0..<word.bytes.count))
-            } else if let name = ["--pw=", "--psk=", "--password=", "--key-password="].first(where: { word.bytes.starts(with: $0.utf8) }) {
+            } else if let name = ["--pw=", "--psk=", "--password=", "--key-password="].first(where: {
+                word.bytes.starts(with: $0.utf8)
+            }) {
                 found.append((place, name.utf8.count..<word.bytes.count))
             } else if let range = password(inURL: word.bytes) ?? pin(inURI: word.bytes) {
                 found.append((place, range))
