@@ -74,3 +74,4 @@ def test_options_from_a_file(tmp_path, monkeypatch):
 def test_the_program_says_which_it_is():
     done = run("", [str(PROGRAM), "--version"])
     assert (done.returncode, done.stderr) == (0, b"") and re.fullmatch(rb"martlet \d+\.\d+\.\d+\n", done.stdout)
+    assert done.stdout.strip() in run(OURS, "mosquitto_pub --version").stdout  # the tools have their own line of source for it
