@@ -21,6 +21,11 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def no_groups_of_whoever_runs_the_tests(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     broker = ChatBroker(tmp_path_factory.mktemp("chat") / "broker")
@@ -302,9 +307,10 @@ def test_a_key_with_a_password_and_one_without_a_certificate(house, tmp_path):
                     tmp_path / "bob.key"], check=True, timeout=60)
     options = where(house, "certificate", "bob")
     options[options.index("--key") + 1] = tmp_path / "bob.key"
-    done = subprocess.run([PROGRAM, "chat", *map(str, options), "--key-password", "secret"], input=b"/who\n", capture_output=True, timeout=60)
+    command = [PROGRAM, "chat", *map(str, options), "--key-password"]
+    done = subprocess.run([*command, "secret"], input=b"/who\n", capture_output=True, timeout=60)
     assert done.returncode == 0 and b"[who] bob (you)" in done.stdout, done
-    done = subprocess.run([PROGRAM, "chat", *map(str, options), "--key-password", "wrong"], input=b"", capture_output=True, timeout=60)
+    done = subprocess.run([*command, "wrong"], input=b"", capture_output=True, timeout=60)
     assert done.returncode == 1 and b"password is wrong" in done.stderr, done
     with Chat("bob", [*where(house, "tls", port=house.ports["certificate"])]) as bob:
         assert bob.process.wait(timeout=60) == 1 and "certificate" in bob.errors, bob.errors
