@@ -25,6 +25,11 @@ final class Answers: Sendable {
 
 @Suite("Login pool")
 struct LoginPoolTests {
+    /// Its clock stands: nothing ages while a test waits for its turn.
+    private static func pool(_ threads: Int, waitingMax: Int = LoginPool.waitingMax) -> LoginPool {
+        LoginPool(threads: threads, waitingMax: waitingMax, now: { 0 })
+    }
+
     static func file(_ users: [String], iterations: Int = 101) throws -> PasswordFile {
         let hash = PasswordHash.make(Array("right".utf8), .pbkdf2(iterations: iterations)).text
         let text = users.map { "\($0):\(hash)\n" }.joined()
@@ -33,7 +38,7 @@ struct LoginPoolTests {
 
     @Test("Right, wrong, nobody, none; and then at once, from what was remembered")
     func verdicts() async throws {
-        let pool = LoginPool(threads: 2, now: { 0 })  // it stands: nothing ages while this test waits for its turn
+        let pool = Self.pool(2)
         defer { pool.close() }
         let file = try Self.file(["a"])
         let cases: [(String, String, LoginPool.Answer)] = [
@@ -55,7 +60,7 @@ struct LoginPoolTests {
 
     @Test("What was remembered is not remembered for another hash, user or password file")
     func forgotten() async throws {
-        let pool = LoginPool(threads: 1)
+        let pool = Self.pool(1)
         defer { pool.close() }
         let answers = Answers()
         let file = try Self.file(["a"])
@@ -72,7 +77,7 @@ struct LoginPoolTests {
 
     @Test("The queue is bounded: beyond it the answer is busy, at once")
     func bounded() async throws {
-        let pool = LoginPool(threads: 1, waitingMax: 3)
+        let pool = Self.pool(1, waitingMax: 3)
         defer { pool.close() }
         let slow = try Self.file(["a"], iterations: 30_000)
         let answers = Answers()
@@ -88,7 +93,7 @@ struct LoginPoolTests {
 
     @Test("Addresses take turns: one that floods holds up nobody else")
     func turns() async throws {
-        let pool = LoginPool(threads: 1)
+        let pool = Self.pool(1)
         defer { pool.close() }
         let file = try Self.file(["a"], iterations: 5_000)
         let answers = Answers()
@@ -107,7 +112,7 @@ struct LoginPoolTests {
     func storm() async throws {
         let users = (0..<1_000).map { "u\($0)" }
         let file = try Self.file(users)
-        let pool = LoginPool(threads: 2, now: { 0 })  // it stands, as above
+        let pool = Self.pool(2)
         defer { pool.close() }
         let answers = Answers()
         for user in users {
