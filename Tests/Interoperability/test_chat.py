@@ -29,14 +29,18 @@ def no_groups_of_whoever_runs_the_tests(monkeypatch, tmp_path):
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     broker = ChatBroker(tmp_path_factory.mktemp("chat") / "broker")
-    certificates = broker.folder / "certs"
-    for name in ("alice", "bob", "carol"):
-        martlet(certificates, f"martlet certs client {name} --ca mqtt_ca.crt --out {name}.crt")
+    certify(broker)
     try:
         yield broker
         assert broker.process.poll() is None, broker.log[-4000:]
     finally:
         broker.stop()
+
+
+def certify(house):
+    """Certificates of the three, by the house's authority."""
+    for name in ("alice", "bob", "carol"):
+        martlet(house.folder / "certs", f"martlet certs client {name} --ca mqtt_ca.crt --out {name}.crt")
 
 
 def where(house, entering, name="alice", port=None):
@@ -191,14 +195,20 @@ def test_the_name_alone_is_enough(house):
             assert nobody.process.wait(timeout=60) == 64
 
 
-def test_who_is_killed_is_withdrawn(house):
-    """D12: kill -9, and the broker says it by the last will."""
-    with Chat("alice", where(house, "plain")) as alice, Chat("bob", where(house, "plain")) as bob:
-        alice.arrived()
-        bob.arrived()
-        alice.until_here("alice", "bob")
-        bob.kill()
-        assert packets(alice.next("logout", name="bob", presumed=False))[0] == "← PUBLISH 2"
+@pytest.mark.parametrize("entering", ENTERING)
+def test_who_is_killed_is_withdrawn(house, entering):
+    """D12: kill -9, and the broker says it by the last will: to ours and to the script."""
+    carol = Script(house, entering)
+    try:
+        with Chat("alice", where(house, entering)) as alice, Chat("bob", where(house, entering, "bob")) as bob:
+            for _ in range(2):
+                carol.expect("/chat/login", ("alice", "bob"), 2)
+            alice.until_here("alice", "bob", "carol")
+            bob.kill()
+            assert packets(alice.next("logout", name="bob", presumed=False))[0] == "← PUBLISH 2"
+            carol.expect("/chat/logout", "bob", 2)
+    finally:
+        carol.close()
 
 
 def test_messages_wait_for_somebody_who_is_away(house):
@@ -323,11 +333,21 @@ def test_a_password_is_not_in_the_list_of_processes(house):
         assert words[words.index(b"-P") + 1] == b"*****"
 
 
-def test_a_cut_network_loses_nothing(house):
-    """The relay cuts a dozen times while both talk; every message comes once, in order, and both see each other again."""
-    with Relay(house.ports["plain"], seed=6, least=2_500, most=6_000, cuts=6) as relay:
-        with Chat("alice", where(house, "plain", port=relay.port)) as alice, \
-                Chat("bob", where(house, "plain", port=relay.port)) as bob:
+@pytest.mark.parametrize("entering", ENTERING)
+def test_a_cut_network_loses_nothing(house, entering):
+    """The relay cuts while both talk and a script listens; every message comes once, in order, and both see each other again."""
+    least, most = (2_500, 6_000) if entering == "plain" else (9_000, 14_000)  # a handshake is some 5 KB
+    carol = Script(house, entering)
+    try:
+        between_two(house, entering, Relay(house.ports[entering], seed=6, least=least, most=most, cuts=6), carol)
+    finally:
+        carol.close()
+
+
+def between_two(house, entering, relay, carol):
+    with relay:
+        with Chat("alice", where(house, entering, port=relay.port)) as alice, \
+                Chat("bob", where(house, entering, "bob", port=relay.port)) as bob:
             alice.arrived()
             bob.arrived()
             bob.say("/join g")
@@ -343,16 +363,19 @@ def test_a_cut_network_loses_nothing(house):
             assert groups == [f"group {number}" for number in range(40)]
             assert len(bob.all("private")) == 41
             assert alice.all("lost") + bob.all("lost")
-            bob.until_here("alice", "bob")
-            alice.until_here("alice", "bob")
+            carol.expect("/chat/group/g/message/alice", "group 39", 1)
+            bob.until_here("alice", "bob", "carol")
+            alice.until_here("alice", "bob", "carol")
             assert (alice.quit(), bob.quit()) == (0, 0)
 
 
-def test_a_restarted_broker_loses_nothing(tmp_path):
-    """With persistence: what was on its way arrives once, and the names are right again."""
+@pytest.mark.parametrize("entering", ENTERING)
+def test_a_restarted_broker_loses_nothing(tmp_path, entering):
+    """With persistence: what was on its way arrives once, and the names are right again; a script that comes then is seen."""
     house = ChatBroker(tmp_path / "broker")
+    certify(house)
     try:
-        with Chat("alice", where(house, "plain")) as alice, Chat("bob", where(house, "plain")) as bob:
+        with Chat("alice", where(house, entering)) as alice, Chat("bob", where(house, entering, "bob")) as bob:
             alice.arrived()
             bob.arrived().say("/join g")
             bob.next("joined", group="g")
@@ -360,9 +383,16 @@ def test_a_restarted_broker_loses_nothing(tmp_path):
             alice.say("/msg bob while it was down", "/group g also", "/status away")
             bob.until(1, "private", text="while it was down")
             bob.until(1, "group", text="also")
-            bob.until_here("alice", "bob")
-            alice.until_here("alice", "bob")
-            assert len(bob.all("private")) == len(bob.all("group")) == 1
+            carol = Script(house, entering)
+            try:
+                bob.until_here("alice", "bob", "carol")
+                alice.until_here("alice", "bob", "carol")
+                alice.say("/group g and on")
+                carol.expect("/chat/group/g/message/alice", "and on", 1)
+            finally:
+                carol.close()
+            bob.until(1, "group", text="and on")
+            assert len(bob.all("private")) == 1 and len(bob.all("group")) == 2
             assert (alice.quit(), bob.quit()) == (0, 0)
     finally:
         house.stop()
