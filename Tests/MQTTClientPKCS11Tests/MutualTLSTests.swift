@@ -5,7 +5,7 @@ import MQTTTestKit
 import Testing
 
 /// Mutual TLS with a key in a token, or in the file store: our broker and Debian's mosquitto, both versions of TLS.
-@Suite("Mutual TLS with a stored key", .timeLimit(.minutes(3)))
+@Suite("Mutual TLS with a stored key", .timeLimit(.minutes(10)))
 struct MutualTLSTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let broker: String

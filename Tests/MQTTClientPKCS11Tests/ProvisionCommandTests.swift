@@ -3,7 +3,7 @@ import MQTTTestKit
 import Testing
 
 /// `martlet provision`, with a folder and with a token of its own.
-@Suite("martlet provision", .timeLimit(.minutes(2)))
+@Suite("martlet provision", .timeLimit(.minutes(10)))
 struct ProvisionCommandTests {
     struct Outcome {
         let status: Int32?

@@ -4,7 +4,7 @@ import MQTTClientPKCS11
 import Testing
 
 /// Tokens that SoftHSM cannot play: locked, pulled out, without randomness, without PSS, asking for the PIN each time.
-@Suite("Strange tokens", .timeLimit(.minutes(1)))
+@Suite("Strange tokens", .timeLimit(.minutes(10)))
 struct StrangeTokenTests {
     static let key = ObjectReference.label(.privateKey)
 

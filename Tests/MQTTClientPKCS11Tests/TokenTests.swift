@@ -5,7 +5,7 @@ import MQTTTestKit
 import Testing
 
 /// A token of SoftHSM's: keys made there or put there, what they sign, and everything that can be in the way.
-@Suite("Tokens", .timeLimit(.minutes(2)))
+@Suite("Tokens", .timeLimit(.minutes(10)))
 struct TokenTests {
     static let text = Array("what is to be signed".utf8)
 

@@ -3,7 +3,7 @@ import MQTTTestKit
 import MQTTTools
 import Testing
 
-@Suite("martlet bench", .timeLimit(.minutes(2)))
+@Suite("martlet bench", .timeLimit(.minutes(10)))
 struct BenchTests {
     @Test("what is lost, comes twice, or late")
     func arrivals() {

@@ -3,7 +3,7 @@ import MQTTTestKit
 import Testing
 
 /// `martlet demo mutual-auth` as the guide has it: from `martlet certs` to a green run, and into every wall on the way.
-@Suite("martlet demo mutual-auth", .timeLimit(.minutes(5)))
+@Suite("martlet demo mutual-auth", .timeLimit(.minutes(10)))
 struct DemoCommandTests {
     /// A tutorial's certificates, and a key store made of them.
     final class Desk: Sendable {

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// The demo's logic beside a broker that goes wrong: each failure is one, and says what it is.
-@Suite("The demo's failures", .timeLimit(.minutes(3)))
+@Suite("The demo's failures", .timeLimit(.minutes(10)))
 struct FailureTests {
     final class Lines: Sendable {
         private let lines = Mutex<[String]>([])

@@ -4,7 +4,7 @@ import MQTTTestKit
 import Testing
 
 /// The client against real brokers: ours and Debian's mosquitto, in both versions.
-@Suite("MQTTClient and brokers", .timeLimit(.minutes(2)))
+@Suite("MQTTClient and brokers", .timeLimit(.minutes(10)))
 struct BrokerTests {
     struct Case: CustomTestStringConvertible, Sendable {
         let broker: String

@@ -6,7 +6,7 @@ import SeededRandom
 import Testing
 
 /// What a client does besides messages: authentication, questions, waiting for a broker, keeping messages, leaving.
-@Suite("MQTTClient's life", .timeLimit(.minutes(1)))
+@Suite("MQTTClient's life", .timeLimit(.minutes(10)))
 struct LifeTests {
     /// Answers a challenge with its bytes reversed.
     struct Reversing: Authenticator {
@@ -203,7 +203,7 @@ struct LifeTests {
         broker.stop()
     }
 
-    @Test("three hundred connections one after another leave no file descriptor behind", .timeLimit(.minutes(2)))
+    @Test("three hundred connections one after another leave no file descriptor behind", .timeLimit(.minutes(10)))
     func leaks() async throws {
         let broker = try BrokerProcess.start()
         func descriptors() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count }

@@ -138,7 +138,7 @@ final class ScriptedPeer: Sendable {
         defer { done.signal() }
         for (index, script) in scripts.enumerated() {
             var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&waiting, 1, 5_000) == 1 else {
+            guard poll(&waiting, 1, 60_000) == 1 else {
                 return failure.withLock { $0 = "connection \(index + 1) of \(scripts.count) never came" }
             }
             let accepted = accept(descriptor, nil, nil)

@@ -4,7 +4,7 @@ import MQTTProtocol
 import Testing
 
 /// The whole client, sockets included, against a server that misbehaves on purpose.
-@Suite("MQTTClient and a scripted peer", .timeLimit(.minutes(3)))
+@Suite("MQTTClient and a scripted peer", .timeLimit(.minutes(10)))
 struct ScriptedPeerTests {
     private static let quick = ReconnectPolicy(
         backoff: Backoff(baseMilliseconds: 1, maximumMilliseconds: 5, retriesMax: 20))

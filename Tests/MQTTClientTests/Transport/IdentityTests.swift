@@ -9,7 +9,7 @@ import Synchronization
 import Testing
 
 /// Who a client is: each form of key and certificate against `openssl s_server` and brokers, and each that must not pass.
-@Suite("Who a client is", .timeLimit(.minutes(2)))
+@Suite("Who a client is", .timeLimit(.minutes(10)))
 struct IdentityTests {
     typealias Broker = TransportWorld.Broker
     let world: TransportWorld

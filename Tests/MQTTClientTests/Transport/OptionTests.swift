@@ -5,7 +5,7 @@ import MQTTTestKit
 import Testing
 
 /// The options of Paho's `MQTTClient_SSLOptions`, one by one [CH-19], and those around them, as `openssl s_server` sees them.
-@Suite("TLS options", .timeLimit(.minutes(2)))
+@Suite("TLS options", .timeLimit(.minutes(10)))
 struct OptionTests {
     let world: TransportWorld
 

@@ -3,7 +3,7 @@ import MQTTTestKit
 import Testing
 
 /// Through Debian's `microsocks` to brokers.
-@Suite("Through a SOCKS5 proxy", .timeLimit(.minutes(2)), .enabled(if: MicroSocks.isPresent, "microsocks: make setup"))
+@Suite("Through a SOCKS5 proxy", .timeLimit(.minutes(10)), .enabled(if: MicroSocks.isPresent, "microsocks: make setup"))
 struct ProxyTests {
     let world: TransportWorld
 

@@ -5,7 +5,7 @@ import MQTTTestKit
 import Testing
 
 /// Whom a client trusts: each way to say it, and each certificate that must not pass, with what is said about it.
-@Suite("Whom a client trusts", .timeLimit(.minutes(2)))
+@Suite("Whom a client trusts", .timeLimit(.minutes(10)))
 struct TrustTests {
     typealias Broker = TransportWorld.Broker
     let world: TransportWorld

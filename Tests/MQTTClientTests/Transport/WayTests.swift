@@ -4,7 +4,7 @@ import MQTTTestKit
 import Testing
 
 /// Every way to a broker, to ours and to Debian's mosquitto: a message there and back.
-@Suite("Ways to a broker", .timeLimit(.minutes(2)))
+@Suite("Ways to a broker", .timeLimit(.minutes(10)))
 struct WayTests {
     typealias Broker = TransportWorld.Broker
     let world: TransportWorld
