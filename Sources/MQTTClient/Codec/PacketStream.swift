@@ -9,7 +9,9 @@ package struct PacketStream: ~Copyable {
 
     private var codec: ClientCodec
     /// While packets are read: what came, where it lies. Between: a copy of the part of a packet that has not come whole.
-    private var incoming = ByteBuffer()
+    private(set) var incoming = ByteBuffer()
+    /// `incoming` is the read buffer itself.
+    private var isLent = false
     private var outgoing = ByteRun(capacity: 4_096)
 
     package init(_ configuration: ClientConfiguration) { codec = ClientCodec(configuration) }
@@ -22,6 +24,7 @@ package struct PacketStream: ~Copyable {
     package mutating func receive(_ bytes: inout ByteBuffer) {
         if incoming.readableBytes == 0 {
             incoming = bytes
+            isLent = true
             bytes.moveReaderIndex(to: bytes.writerIndex)
         } else {
             incoming.writeBuffer(&bytes)
@@ -47,9 +50,17 @@ package struct PacketStream: ~Copyable {
         return found.packet
     }
 
-    /// Gives the read buffer back; of a packet that has not come whole it keeps a copy.
+    /// Gives the read buffer back; of a packet that has not come whole it keeps a copy. That copy grows in place: a large packet
+    /// that comes in many reads is not copied at each of them.
     package mutating func settle() {
-        incoming = incoming.readableBytes == 0 ? ByteBuffer() : ByteBuffer(bytes: incoming.readableBytesView)
+        defer { isLent = false }
+        if incoming.readableBytes == 0 {
+            incoming = ByteBuffer()
+        } else if isLent {
+            incoming = ByteBuffer(bytes: incoming.readableBytesView)
+        } else {
+            incoming.discardReadBytes()
+        }
     }
 
     // MARK: Writing
