@@ -11,6 +11,8 @@ struct FlushPace {
         var connections: Int
 
         var isEnough: Bool { bytes >= connections * FlushPace.runBytesEnough }
+        /// To wait longer would not make larger writes, and what waits would leave the processor's cache.
+        var isAmple: Bool { bytes >= connections * FlushPace.runBytesAmple }
     }
 
     /// A turn with more reads than this is a busy one: the next does not write before its end.
@@ -21,6 +23,8 @@ struct FlushPace {
     static let bulkBytesMin = 65_536
     /// Output for each connection that is a write's worth, on the average.
     static let runBytesEnough = 2048
+    /// So much for each connection is written before anything else is read, however busy the turn is.
+    static let runBytesAmple = 8192
     /// How long output gathers beyond its turn at most, in microseconds.
     static let lingerMicroseconds: Int64 = 500
 
@@ -42,6 +46,7 @@ struct FlushPace {
             isLingering = !waiting.isEnough
             return !isLingering
         }
+        if waiting.isAmple { return true }
         guard promptReads > 0, waiting.bytes < FlushPace.promptBytesMax else { return false }
         promptReads -= 1
         return true

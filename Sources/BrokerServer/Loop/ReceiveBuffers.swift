@@ -6,8 +6,9 @@ import NIOCore
 struct ReceiveBuffers: RecvByteBufferAllocator {
     /// Bytes one read takes at most.
     static let readBytesMax = 262_144
-    /// The same under TLS, one record: NIOSSL keeps as large a buffer for each connection as it had to decrypt at once.
-    static let securedReadBytesMax = 16_384
+    /// The same under TLS, where NIOSSL keeps as large a buffer for each connection as it had to decrypt at once: a whole
+    /// record, which is up to 16,406 bytes of the wire, and the smaller one that often follows it.
+    static let securedReadBytesMax = 32_768
     /// Under TLS for a connection that filled its last reads: several records at once, and as many in what is written then.
     static let busyReadBytesMax = 65_536
     /// Full reads in a row that make a TLS connection a busy one; one that is not full ends it.
