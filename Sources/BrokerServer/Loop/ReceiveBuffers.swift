@@ -9,9 +9,11 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
     /// The same under TLS, where NIOSSL keeps as large a buffer for each connection as it had to decrypt at once: a whole
     /// record, which is up to 16,406 bytes of the wire, and the smaller one that often follows it.
     static let securedReadBytesMax = 32_768
-    /// Under TLS for a connection that filled its last reads: several records at once, and as many in what is written then.
+    /// Under TLS for a connection whose last reads brought whole records: several at once, and as many in what is written then.
     static let busyReadBytesMax = 65_536
-    /// Full reads in a row that make a TLS connection a busy one; one that is not full ends it.
+    /// What a record carries at most (RFC 8446 §5.1): a read that brings as much is a full one.
+    static let recordBytesMax = 16_384
+    /// So many more full reads than others make a TLS connection a busy one; more than twice as many do not count.
     static let fullReadsOfBusy = 4
     /// NIO keeps a connection's first buffer for its next read; this is all it gets to keep.
     static let parkedBytes = 128
@@ -41,7 +43,11 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
 
     mutating func record(actualReadBytes: Int) -> Bool {
         isFirst = false
-        fullReads = actualReadBytes >= ReceiveBuffers.securedReadBytesMax ? fullReads + 1 : 0
+        if actualReadBytes >= ReceiveBuffers.recordBytesMax {
+            fullReads = min(fullReads + 1, 2 * ReceiveBuffers.fullReadsOfBusy)
+        } else {
+            fullReads = max(fullReads - 1, 0)
+        }
         return true
     }
 }
