@@ -22,6 +22,9 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
     private var isCountedStranger = true
     /// Its place among the strangers where it has passed stages before MQTT; else it is counted by its socket's address.
     private let ticket: StrangerTicket?
+    /// What comes is the loop's receive buffer. Behind stages it is a stage's own, which nobody else may keep: while the pool
+    /// held NIOSSL's buffer, NIOSSL and the pool each had to have a new one for every read.
+    private let readsFromSocket: Bool
     private var wantsReading = true
     /// Input that the session's loop has not taken, as far as we know.
     private var unheard = 0
@@ -31,6 +34,7 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
     init(loop: ShardLoop, listener: Listener, newcomer: Newcomer? = nil, ticket: StrangerTicket? = nil) {
         route = loop.isAlone ? .here : .undecided(ByteBuffer())
         self.ticket = ticket
+        readsFromSocket = listener.stages.isEmpty
         super.init(loop: loop, listener: listener, newcomer: newcomer)
     }
 
@@ -58,7 +62,7 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
         case .relay(let key, let mailbox): relay(bytes, key, mailbox)
         case .undecided: decide(bytes)
         }
-        loop.receivePool.give(bytes)
+        if readsFromSocket { loop.receivePool.give(bytes) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { loop.readComplete() }
