@@ -62,6 +62,31 @@ struct SlowReaderTests {
         #expect(slow.takePayloads() == [2])
     }
 
+    @Test("what a full socket leaves is not counted with what the next flush is for")
+    func heldApart() {
+        let harness = harness()
+        let slow = harness.client("slow")
+        harness.subscribe(slow, "t")
+        slow.socketBytesMax = 2_000
+        let other = harness.client("other")
+        harness.subscribe(other, "u")
+        let publisher = harness.client("publisher")
+        _ = fill(harness, publisher) { publisher.isPaused }
+        #expect(harness.shard.waitingBytes == 0, "the last flush left it")
+
+        let second = harness.client("second")
+        harness.publish(second, "u", [1, 2, 3])
+        #expect(harness.shard.waitingBytes > 0 && harness.shard.waitingConnections == 1)
+        #expect(harness.shard.waitingBytes == harness.shard.outputBytes(of: other.id.slot))
+        harness.run()
+        #expect(other.takePayloads() == [1])
+        for _ in 0..<50 {
+            harness.read(on: slow)
+            harness.run()
+        }
+        #expect(harness.shard.waitingBytes == 0 && !harness.shard.hasOutput)
+    }
+
     @Test("a reader that drains in time is never stalled, and its publisher goes on")
     func drainsInTime() {
         let harness = harness()

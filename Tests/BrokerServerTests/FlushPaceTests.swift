@@ -33,11 +33,23 @@ struct FlushPaceTests {
         #expect(writes5)
     }
 
-    @Test("much output waits for the turn's end: more may join it")
+    @Test("much output for a few waits for the turn's end: more may join it")
     func much() {
         var pace = FlushPace()
-        let writes6 = pace.writesAfterRead(.init(bytes: FlushPace.promptBytesMax, connections: 1))
+        let writes6 = pace.writesAfterRead(.init(bytes: FlushPace.promptBytesMax, connections: 2))
         #expect(!writes6)
+    }
+
+    @Test("ample output for each connection is written before the next read, in a busy turn too")
+    func ample() {
+        var pace = FlushPace()
+        for _ in 0...FlushPace.promptReadsMax { _ = pace.writesAfterRead(little) }
+        _ = pace.writesAfterTurn(little)
+        let ample = FlushPace.Waiting(bytes: 3 * FlushPace.runBytesAmple, connections: 3)
+        let writes13 = pace.writesAfterRead(.init(bytes: ample.bytes - 1, connections: 3))
+        #expect(!writes13)
+        let writes14 = pace.writesAfterRead(ample)
+        #expect(writes14)
     }
 
     @Test("bulk input for very many receivers gathers beyond the turn, until it is enough or time is up")

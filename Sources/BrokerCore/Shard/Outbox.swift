@@ -84,6 +84,9 @@ struct Outbox: ~Copyable {
     @inline(__always)
     var wantsFlush: Bool { !full.isEmpty || bytes >= Outbox.totalBytesMax &+ heldBytes }
 
+    /// Bytes that have come since the last flush. Less is told where a socket has meanwhile taken some of those it had left.
+    var waitingBytes: Int { max(0, bytes &- heldBytes) }
+
     /// The flush is over: gives the list from `takeDirty` back for its capacity.
     mutating func recycle(_ list: consuming [UInt32]) {
         heldBytes = bytes

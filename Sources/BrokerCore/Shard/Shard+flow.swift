@@ -159,8 +159,9 @@ extension Shard {
 
     /// Somebody has something to write.
     package var hasOutput: Bool { !outbox.dirty.isEmpty }
-    /// All that waits to be written, and how many connections it is for.
-    package var waitingBytes: Int { outbox.bytes }
+    /// What has come for writing since the last flush, and how many connections it is for. What that flush left, because
+    /// sockets take nothing, waits for those.
+    package var waitingBytes: Int { outbox.waitingBytes }
     package var waitingConnections: Int { outbox.dirty.count }
     /// Somebody has so much to write that it should not wait for the tick's end.
     package var hasFull: Bool { !outbox.full.isEmpty }

@@ -2,7 +2,7 @@
 ///
 /// A write costs the same whether it carries one message or fifty. So output gathers over a turn of the loop; but where
 /// few sockets are ready in a turn, gathering costs time and gains nothing, and where much comes in for very many
-/// receivers, one turn gathers too little.
+/// receivers, one turn gathers too little. Once there is ample for each, waiting only lets it grow cold.
 /// Before: `ShardLoop` has received. After: it flushes, or schedules that.
 struct FlushPace {
     /// Output that waits: bytes, and connections that they go to.
@@ -11,7 +11,7 @@ struct FlushPace {
         var connections: Int
 
         var isEnough: Bool { bytes >= connections * FlushPace.runBytesEnough }
-        /// To wait longer would not make larger writes, and what waits would leave the processor's cache.
+        /// Larger writes would cost no less a message, and what waits leaves the processor's cache.
         var isAmple: Bool { bytes >= connections * FlushPace.runBytesAmple }
     }
 

@@ -11,17 +11,13 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
     static let securedReadBytesMax = 32_768
     /// Under TLS for a connection whose last reads brought whole records: several at once, and as many in what is written then.
     static let busyReadBytesMax = 65_536
-    /// What a record carries at most (RFC 8446 §5.1): a read that brings as much is a full one.
-    static let recordBytesMax = 16_384
-    /// So many more full reads than others make a TLS connection a busy one; more than twice as many do not count.
-    static let fullReadsOfBusy = 4
     /// NIO keeps a connection's first buffer for its next read; this is all it gets to keep.
     static let parkedBytes = 128
 
     private let loop: NIOLoopBound<ShardLoop>
     private let isSecured: Bool
     private var isFirst = true
-    private var fullReads = 0
+    private var fullness = RecordFullness()
 
     init(loop: NIOLoopBound<ShardLoop>, isSecured: Bool = false) {
         self.loop = loop
@@ -31,7 +27,7 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
         if isFirst { return allocator.buffer(capacity: ReceiveBuffers.parkedBytes) }
         if isSecured {
-            if fullReads >= ReceiveBuffers.fullReadsOfBusy {
+            if fullness.isBusy {
                 return loop.value.receivePool.takeBusy()
                     ?? allocator.buffer(capacity: ReceiveBuffers.busyReadBytesMax)
             }
@@ -43,13 +39,27 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
 
     mutating func record(actualReadBytes: Int) -> Bool {
         isFirst = false
-        if actualReadBytes >= ReceiveBuffers.recordBytesMax {
-            fullReads = min(fullReads + 1, 2 * ReceiveBuffers.fullReadsOfBusy)
-        } else {
-            fullReads = max(fullReads - 1, 0)
-        }
+        fullness.record(actualReadBytes)
         return true
     }
+}
+
+/// Whether reads of a TLS connection bring whole records again and again: it is a busy one then.
+struct RecordFullness {
+    /// What a record carries at most (RFC 8446 §5.1): a read that brings as much is a full one.
+    static let recordBytesMax = 16_384
+    /// So many more full reads than others make a connection a busy one; more than twice as many do not count.
+    static let surplusOfBusy = 4
+
+    /// Full reads beyond the others.
+    private var surplus = 0
+
+    mutating func record(_ bytes: Int) {
+        let isFull = bytes >= RecordFullness.recordBytesMax
+        surplus = isFull ? min(surplus + 1, 2 * RecordFullness.surplusOfBusy) : max(surplus - 1, 0)
+    }
+
+    var isBusy: Bool { surplus >= RecordFullness.surplusOfBusy }
 }
 
 /// The receive buffers of a loop that nobody reads into at the moment.
