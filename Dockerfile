@@ -1,4 +1,5 @@
-# Martlet in a container. Not built by our CI, which has no container engine: please tell us where it fails.
+# Martlet in a container. Built and run once by hand, with buildah on Debian 12 and stand-ins for the two base images (debootstrap's
+# Debian 12, and Swift 6.3.1 on it), for no registry was within reach. Not built by our CI: please tell us where it fails.
 #   docker build -t martlet .
 #   docker run -p 1883:1883 -v "$PWD/config:/martlet/config" -v martlet-data:/martlet/data martlet
 # The first line of `docker logs` says which configuration was read, what listens, and who may come in.
