@@ -47,6 +47,12 @@ def answers(host, port, seconds=2.0):
         return False
 
 
+def end_process(process, how=signal.SIGKILL, seconds=60.0):
+    """Sends that signal to a process of ours, where it still runs, and waits until it is gone; returns its exit status."""
+    process.send_signal(how)
+    return process.wait(timeout=seconds)
+
+
 class Broker:
     """`conf` is the configuration's text with `{port}` in it; `conf=None` starts the broker on its embedded defaults."""
 
@@ -95,16 +101,14 @@ class Broker:
 
     def terminate(self, seconds=10):
         """SIGTERM, and the exit status. A broker that is not gone in time is a failure."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=seconds)
+        return end_process(self.process, signal.SIGTERM, seconds)
 
     def stop(self):
         if self.process.poll() is None:
             try:
                 self.terminate()
             except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+                end_process(self.process)
         self._log.close()
         self.folder.cleanup()
 

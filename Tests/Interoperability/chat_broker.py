@@ -3,9 +3,10 @@
 import os
 import re
 import shlex
+import signal
 import subprocess
 
-from broker import ROOT, answers, free_port
+from broker import ROOT, answers, end_process, free_port
 from our_tools import PROGRAM
 from seeds import logged
 
@@ -41,8 +42,7 @@ class ChatBroker:
 
     def restart(self, how):
         """Ends it by that signal, and starts it again on the same folder."""
-        self.process.send_signal(how)
-        self.process.wait(timeout=60)
+        end_process(self.process, how)
         self.log_file.close()
         self.start()
 
@@ -61,7 +61,5 @@ class ChatBroker:
         return (self.folder / "admin-password").read_text().strip() if user == "admin" else user
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=60)
+        end_process(self.process, signal.SIGTERM)
         self.log_file.close()

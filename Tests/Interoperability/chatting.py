@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 
+from broker import end_process
 from our_tools import PROGRAM
 
 #: A busy machine may take that much longer, in seconds.
@@ -108,15 +109,13 @@ class Chat:
         return self.process.wait(timeout=WAIT)
 
     def kill(self, how=signal.SIGKILL):
-        os.kill(self.process.pid, how)
-        self.process.wait(timeout=WAIT)
+        end_process(self.process, how, WAIT)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.kill()
+        self.kill()
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             try:
                 stream.close()

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from authority import Authority
-from broker import IS_MOSQUITTO, ROOT, Broker, free_port
+from broker import IS_MOSQUITTO, ROOT, Broker, end_process, free_port
 from our_tools import OURS, run
 
 pytestmark = pytest.mark.skipif(IS_MOSQUITTO, reason="these are our tools, and both brokers are started here")
@@ -214,8 +214,7 @@ class Wiretap:
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
+        end_process(self.process)
         self.process.stdout.close()
         self.process.stderr.close()
 

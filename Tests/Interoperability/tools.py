@@ -1,12 +1,13 @@
 """mosquitto_pub, mosquitto_sub and mosquitto_rr, run as a person would type them."""
 
-import os
 import pathlib
 import shlex
 import signal
 import subprocess
 import tempfile
 import time
+
+from broker import end_process
 
 WAIT = 15.0
 
@@ -53,14 +54,12 @@ class Background:
         return status, self.output
 
     def kill(self, how=signal.SIGKILL):
-        os.kill(self.process.pid, how)
-        self.process.wait(timeout=WAIT)
+        end_process(self.process, how, WAIT)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.kill()
+        self.kill()
         self._file.close()
         self._folder.cleanup()

@@ -85,7 +85,8 @@ struct ChatCommand: AsyncParsableCommand {
         settings.version = try protocolVersion()
         settings.userName = name.text
         // [CH-1]: the name is the password unless told. [CH-16]: with a certificate there need not be one.
-        settings.password = try secret.given() ?? (encryption.provesOurselves ? nil : Array(name.text.utf8))
+        let password = try secret.given()?.text() ?? (encryption.provesOurselves ? nil : name.text)
+        settings.password = password.map { Array($0.utf8) }
         settings.stays = stay
         settings.isJSON = isJSON
         settings.explains = explains
@@ -100,12 +101,10 @@ struct ChatCommand: AsyncParsableCommand {
     }
 
     private func protocolVersion() throws -> ProtocolVersion {
-        switch version.hasPrefix("mqttv") ? String(version.dropFirst(5)) : version {
-        case "5": .v5
-        case "311": .v311
-        case "31": .v31
-        default: throw ValidationError("--mqtt-version takes 5, 311 or 31, not '\(version)'.")
+        guard let known = ProtocolVersion(commandLineName: version) else {
+            throw ValidationError("--mqtt-version takes 5, 311 or 31, not '\(version)'.")
         }
+        return known
     }
 }
 
@@ -124,16 +123,12 @@ struct ChatSecretOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Password: this variable of the environment.", valueName: "name"))
     var passwordEnv: String?
 
-    func validate() throws {
-        guard [password, passwordFile, passwordEnv].compactMap(\.self).count < 2 else {
-            throw ValidationError("One of -P, --password-file and --password-env.")
-        }
-    }
+    func validate() throws { _ = try given() }
 
-    func given() throws -> [UInt8]? {
-        if let password { return Array(password.utf8) }
-        if let passwordFile { return Array(try Passphrase.firstLine(of: passwordFile).utf8) }
-        return try passwordEnv.map { Array(try Passphrase.variable($0).utf8) }
+    func given() throws -> GivenSecret? {
+        try GivenSecret(
+            word: password, file: passwordFile, variable: passwordEnv,
+            options: "-P, --password-file and --password-env")
     }
 }
 
@@ -177,9 +172,7 @@ struct ChatEncryptionOptions: ParsableArguments {
         guard verifies || provesOurselves || cafile == nil else {
             throw ValidationError("--cafile goes with -v or -V.")
         }
-        guard [keyPassword, keyPasswordFile, keyPasswordEnv].compactMap(\.self).count < 2 else {
-            throw ValidationError("One of --key-password, --key-password-file and --key-password-env.")
-        }
+        _ = try secret()
     }
 
     /// [CH-14]
@@ -192,7 +185,8 @@ struct ChatEncryptionOptions: ParsableArguments {
         guard provesOurselves else { return ClientTLS(trust: .file(file), identity: nil) }
         return ClientTLS(
             trust: .file(file),
-            identity: .files(certificate: try certificate(name), key: try keyFile(name), password: try password()))
+            identity: .files(certificate: try certificate(name), key: try keyFile(name), password: try secret()?.text())
+        )
     }
 
     /// Whom the certificate is for. [CH-16]
@@ -217,10 +211,10 @@ struct ChatEncryptionOptions: ParsableArguments {
         return "certs/\(name).key"
     }
 
-    private func password() throws -> String? {
-        if let keyPassword { return keyPassword }
-        if let keyPasswordFile { return try Passphrase.firstLine(of: keyPasswordFile) }
-        return try keyPasswordEnv.map { try Passphrase.variable($0) }
+    private func secret() throws -> GivenSecret? {
+        try GivenSecret(
+            word: keyPassword, file: keyPasswordFile, variable: keyPasswordEnv,
+            options: "--key-password, --key-password-file and --key-password-env")
     }
 
     private static func isThere(_ path: String) -> Bool { access(path, F_OK) == 0 }

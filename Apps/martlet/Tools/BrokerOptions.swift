@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import MQTTClient
 import MQTTTools
 import MQTTTransport
@@ -48,9 +47,7 @@ struct BrokerOptions: ParsableArguments {
         _ = try place()
         _ = try protocolVersion()
         guard (cert == nil) == (key == nil) else { throw ValidationError("--cert and --key belong together.") }
-        guard [password, passwordFile, passwordEnv].compactMap(\.self).count < 2 else {
-            throw ValidationError("One of --password, --password-file and --password-env.")
-        }
+        _ = try secret()
     }
 
     func place() throws -> BrokerAddress {
@@ -58,12 +55,16 @@ struct BrokerOptions: ParsableArguments {
     }
 
     private func protocolVersion() throws -> ProtocolVersion {
-        switch version.hasPrefix("mqttv") ? String(version.dropFirst(5)) : version {
-        case "5": .v5
-        case "311": .v311
-        case "31": .v31
-        default: throw ValidationError("-V takes 5, 311 or 31, not '\(version)'.")
+        guard let known = ProtocolVersion(commandLineName: version) else {
+            throw ValidationError("-V takes 5, 311 or 31, not '\(version)'.")
         }
+        return known
+    }
+
+    private func secret() throws -> GivenSecret? {
+        try GivenSecret(
+            word: password, file: passwordFile, variable: passwordEnv,
+            options: "--password, --password-file and --password-env")
     }
 
     // MARK: What they mean
@@ -95,25 +96,7 @@ struct BrokerOptions: ParsableArguments {
         let place = try place()
         var configuration = ClientConfiguration(clientIdentifier: identifier ?? "", version: try protocolVersion())
         configuration.userName = username ?? place.userName
-        configuration.password = try secret() ?? place.password.map { Array($0.utf8) }
+        configuration.password = try secret()?.bytes() ?? place.password.map { Array($0.utf8) }
         return configuration
-    }
-
-    private func secret() throws -> [UInt8]? {
-        if let password { return Array(password.utf8) }
-        if let passwordEnv {
-            guard let value = getenv(passwordEnv) else {
-                throw ValidationError("There is no variable \(passwordEnv) in the environment.")
-            }
-            return Array(String(cString: value).utf8)
-        }
-        guard let passwordFile else { return nil }
-        guard let file = fopen(passwordFile, "r") else {
-            throw ValidationError("\(passwordFile) cannot be read: \(String(cString: strerror(errno))).")
-        }
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 65_537)
-        let count = fread(&bytes, 1, bytes.count, file)
-        return Array(bytes[..<count].prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })
     }
 }

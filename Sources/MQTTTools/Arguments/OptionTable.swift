@@ -81,13 +81,10 @@ enum OptionTable {
             arguments.userName = try given.utf8("-u")
         },
         ToolOption("--protocol-version", "-V", wants: "version") { arguments, given throws(ArgumentFault) in
-            arguments.version =
-                switch given.text {
-                case "mqttv31", "31": .v31
-                case "mqttv311", "311": .v311
-                case "mqttv5", "5": .v5
-                default: throw ArgumentFault("Error: Invalid protocol version argument given.")
-                }
+            guard let version = ProtocolVersion(commandLineName: given.text) else {
+                throw ArgumentFault("Error: Invalid protocol version argument given.")
+            }
+            arguments.version = version
         },
         ToolOption("--will-payload", wants: "will payload") { $0.will.payload = $1.word.bytes },
         ToolOption("--will-qos", wants: "will QoS") { arguments, given throws(ArgumentFault) in
