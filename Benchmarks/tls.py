@@ -2,19 +2,19 @@
 """What TLS costs a broker: messages, handshakes, memory of a connection; beside mosquitto.
 
     Benchmarks/tls.py [--load .build/bench/mqttload] [--broker 'NAME=COMMAND with {conf}']... [--rounds 3] [--seconds 3]
-                      [--parts messages,handshakes,memory] [--scenarios pairs_q0,pairs_q1] [--crowd 0] [--connections 2000]
+                      [--parts messages,handshakes,memory] [--scenarios pairs_q0,pairs_q1] [--crowd 0,2] [--connections 2000]
                       [--json FILE]
 
 Messages: mqttload's `pairs_q0` and `pairs_q1` (Benchmarks/RESULTS.md), in the clear and through stunnel4, which makes TLS 1.3
-of it. Broker on core 0; generator and stunnel on core 1. Where stunnel is the slower side, the broker wakes for every record
-of 16 KiB; `--crowd 2` lets two busy processes share the broker's core, so that the broker is the slower one, as it is in the
-clear. Handshakes: full ones by `openssl s_time -new`, resumed ones by Python's ssl with the session of a first connection. All
+of it. Broker on core 0; generator and stunnel on core 1. There stunnel is the slower side, and the broker wakes for every
+record of 16 KiB. So it is measured twice: alone, and with two busy processes (`--crowd`) that share the broker's core, which
+makes the broker the slower side, as it is in the clear. Handshakes: full ones by `openssl s_time -new`, resumed ones by Python's ssl with the session of a first connection. All
 are counted a second of the broker's own processor time, because the two sides share the machine's. Memory is what idle
 clients add to the resident set, each after its CONNACK.
 Certificates: RSA 2048 and P-256, made anew. Loopback only, bounded in time. Rounds take turns; medians are printed.
 Needs stunnel4 and mqttload; `make bench-tls` sees to both.
 """
-import argparse, json, os, pathlib, re, resource, shlex, shutil, signal, socket, ssl, statistics, subprocess, tempfile, time
+import argparse, itertools, json, os, pathlib, re, resource, shlex, shutil, signal, socket, ssl, statistics, subprocess, tempfile, time
 
 CONNECT = bytes.fromhex("10 10 0004 4d515454 04 02 0000 0004".replace(" ", ""))
 
@@ -208,7 +208,7 @@ def main():
     parser.add_argument("--load", default=".build/bench/mqttload")
     parser.add_argument("--parts", default="messages,handshakes,memory")
     parser.add_argument("--scenarios", default=",".join(SCENARIOS))
-    parser.add_argument("--crowd", type=int, default=0, help="busy processes beside the broker while messages flow")
+    parser.add_argument("--crowd", default="0,2", help="busy processes beside the broker while messages flow, each in turn")
     parser.add_argument("--connections", type=int, default=2000)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
@@ -236,12 +236,12 @@ def main():
             (folder / f"{key}.key").chmod(0o644)  # mosquitto started by root becomes its own user first
         for _ in range(o.rounds):
             for scenario in o.scenarios.split(",") if "messages" in parts else []:
-                for label, command in brokers.items():
+                for crowd, (label, command) in itertools.product(map(int, o.crowd.split(",")), brokers.items()):
                     for kind, key in (("plain", None), ("tls", "rsa2048")):
-                        with Crowd(o.crowd):
+                        with Crowd(crowd):
                             run = messages(command, folder, o.load, scenario, key)
                         for figure in ("delivered_per_cpu_s", "delivered_per_s", "lost", "dups", "reordered"):
-                            keep(f"{scenario} {kind} {figure}", label, run.get(figure))
+                            keep(f"{scenario}, crowd {crowd}, {kind} {figure}", label, run.get(figure))
             for key in KEYS if "handshakes" in parts else []:
                 for label, command in brokers.items():
                     for version, option in (("1.2", ssl.TLSVersion.TLSv1_2), ("1.3", ssl.TLSVersion.TLSv1_3)):
@@ -260,6 +260,10 @@ def main():
     for figure, values in results.items():
         row = [[value for value in values.get(label, []) if value is not None] for label in names]
         print(f"| {figure} | " + " | ".join(short(statistics.median(one) if one else None) for one in row) + " |")
+    for figure in [name for name in results if name.endswith(" tls delivered_per_cpu_s")]:
+        plain = results[figure.replace(" tls ", " plain ")]
+        parts = [statistics.median(results[figure][label]) / statistics.median(plain[label]) for label in names]
+        print(f"| {figure.removesuffix(' tls delivered_per_cpu_s')}: tls of plain | " + " | ".join(f"{part:.2f}" for part in parts) + " |")
     if o.json:
         pathlib.Path(o.json).write_text(json.dumps(results, indent=1))
 

@@ -48,4 +48,18 @@ struct ReceiveBuffersTests {
         fullness.record(100)
         #expect(!fullness.isBusy)
     }
+
+    @Test("permits for large reads are so many, and come back with the connections that had them")
+    func permits() {
+        let source = LargeReads()
+        var permits = (0..<LargeReads.permitsMax).compactMap { _ in source.permit() }
+        #expect(permits.count == LargeReads.permitsMax)
+        #expect(source.permit() == nil)
+        #expect(source.permit() == nil, "a refusal costs none")
+        permits.removeLast(2)
+        #expect(source.permit() != nil, "and is given back at once")
+        permits += [source.permit(), source.permit()].compactMap { $0 }
+        #expect(permits.count == LargeReads.permitsMax)
+        #expect(source.permit() == nil)
+    }
 }

@@ -1,15 +1,19 @@
 import NIOCore
+import Synchronization
 
 /// One receive buffer for all connections of a loop: bytes are parsed in place and the buffer is free again before the
 /// next connection reads. A fixed buffer per connection would stay with an idle one; this leaves it 128 bytes.
 /// (Rule 2 of the hot path.)
+///
+/// Under TLS, NIOSSL keeps as large a buffer for each connection as it had to decrypt at once, and another as large as what
+/// was written at once: there a read takes a record or two, more for a busy connection, and as much as in the clear for so
+/// many busy ones as there are `LargeReads` permits.
 struct ReceiveBuffers: RecvByteBufferAllocator {
     /// Bytes one read takes at most.
     static let readBytesMax = 262_144
-    /// The same under TLS, where NIOSSL keeps as large a buffer for each connection as it had to decrypt at once: a whole
-    /// record, which is up to 16,406 bytes of the wire, and the smaller one that often follows it.
+    /// The same under TLS: a whole record, which is up to 16,406 bytes of the wire, and the smaller one that often follows it.
     static let securedReadBytesMax = 32_768
-    /// Under TLS for a connection whose last reads brought whole records: several at once, and as many in what is written then.
+    /// Under TLS for a busy connection.
     static let busyReadBytesMax = 65_536
     /// NIO keeps a connection's first buffer for its next read; this is all it gets to keep.
     static let parkedBytes = 128
@@ -18,6 +22,8 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
     private let isSecured: Bool
     private var isFirst = true
     private var fullness = RecordFullness()
+    /// Kept while the connection lives, as NIOSSL keeps what it had to allocate.
+    private var permit: LargeReads.Permit?
 
     init(loop: NIOLoopBound<ShardLoop>, isSecured: Bool = false) {
         self.loop = loop
@@ -26,21 +32,47 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
         if isFirst { return allocator.buffer(capacity: ReceiveBuffers.parkedBytes) }
-        if isSecured {
-            if fullness.isBusy {
-                return loop.value.receivePool.takeBusy()
-                    ?? allocator.buffer(capacity: ReceiveBuffers.busyReadBytesMax)
-            }
+        guard isSecured, !(fullness.isBusy && permit != nil) else {
+            return loop.value.receivePool.take() ?? allocator.buffer(capacity: ReceiveBuffers.readBytesMax)
+        }
+        guard fullness.isBusy else {
             return loop.value.receivePool.takeSecured()
                 ?? allocator.buffer(capacity: ReceiveBuffers.securedReadBytesMax)
         }
-        return loop.value.receivePool.take() ?? allocator.buffer(capacity: ReceiveBuffers.readBytesMax)
+        return loop.value.receivePool.takeBusy() ?? allocator.buffer(capacity: ReceiveBuffers.busyReadBytesMax)
     }
 
     mutating func record(actualReadBytes: Int) -> Bool {
         isFirst = false
+        guard isSecured else { return true }
         fullness.record(actualReadBytes)
+        if fullness.isBusy, permit == nil { permit = loop.value.receivePool.largeReads.permit() }
         return true
+    }
+}
+
+/// How many TLS connections of a loop may read as much at once as one in the clear. Each costs what NIOSSL then keeps: up to
+/// half a megabyte, until it closes.
+final class LargeReads: Sendable {
+    /// Permits of one loop.
+    static let permitsMax = 64
+
+    /// Given back by its end, on whatever thread the channel goes.
+    final class Permit: Sendable {
+        private let source: LargeReads
+        fileprivate init(_ source: LargeReads) { self.source = source }
+        deinit { source.taken.subtract(1, ordering: .relaxed) }
+    }
+
+    private let taken = Atomic(0)
+
+    /// `nil` when all are out.
+    func permit() -> Permit? {
+        guard taken.add(1, ordering: .relaxed).newValue <= LargeReads.permitsMax else {
+            taken.subtract(1, ordering: .relaxed)
+            return nil
+        }
+        return Permit(self)
     }
 }
 
@@ -64,6 +96,7 @@ struct RecordFullness {
 
 /// The receive buffers of a loop that nobody reads into at the moment.
 struct ReceivePool {
+    let largeReads = LargeReads()
     private var plain: ByteBuffer?
     private var secured: ByteBuffer?
     private var busy: ByteBuffer?
