@@ -8,9 +8,9 @@
 Messages: mqttload's `pairs_q0` and `pairs_q1` (Benchmarks/RESULTS.md), in the clear and through stunnel4, which makes TLS 1.3
 of it. Broker on core 0; generator and stunnel on core 1. There stunnel is the slower side, and the broker wakes for every
 record of 16 KiB. So it is measured twice: alone, and with two busy processes (`--crowd`) that share the broker's core, which
-makes the broker the slower side, as it is in the clear. Handshakes: full ones by `openssl s_time -new`, resumed ones by Python's ssl with the session of a first connection. All
-are counted a second of the broker's own processor time, because the two sides share the machine's. Memory is what idle
-clients add to the resident set, each after its CONNACK.
+makes the broker the slower side, as it is in the clear. Handshakes: full ones by `openssl s_time -new`, resumed ones by
+Python's ssl with the session of a first connection. All are counted a second of the broker's own processor time, because the
+two sides share the machine's. Memory is what idle clients add to the resident set, each after its CONNACK.
 Certificates: RSA 2048 and P-256, made anew. Loopback only, bounded in time. Rounds take turns; medians are printed.
 Needs stunnel4 and mqttload; `make bench-tls` sees to both.
 """
@@ -241,7 +241,7 @@ def main():
                         with Crowd(crowd):
                             run = messages(command, folder, o.load, scenario, key)
                         for figure in ("delivered_per_cpu_s", "delivered_per_s", "lost", "dups", "reordered"):
-                            keep(f"{scenario}, crowd {crowd}, {kind} {figure}", label, run.get(figure))
+                            keep(f"{scenario}, crowd {crowd} {kind} {figure}", label, run.get(figure))
             for key in KEYS if "handshakes" in parts else []:
                 for label, command in brokers.items():
                     for version, option in (("1.2", ssl.TLSVersion.TLSv1_2), ("1.3", ssl.TLSVersion.TLSv1_3)):

@@ -14,6 +14,14 @@ struct SlowReaderTests {
         return ShardHarness(settings: settings)
     }
 
+    /// Subscribed to `t`, with a small socket that it does not read.
+    private func slowReader(_ harness: ShardHarness) -> TestConnection {
+        let slow = harness.client("slow")
+        harness.subscribe(slow, "t")
+        slow.socketBytesMax = 2_000
+        return slow
+    }
+
     private func fill(
         _ harness: ShardHarness, _ publisher: TestConnection, qos: QoS = .atMostOnce, until stop: () -> Bool
     ) -> Int {
@@ -31,9 +39,7 @@ struct SlowReaderTests {
     @Test("a full reader pauses its publisher for slow_reader_wait, then it is stalled; drained, it counts again")
     func stallsAndRecovers() {
         let harness = harness()
-        let slow = harness.client("slow")
-        harness.subscribe(slow, "t")
-        slow.socketBytesMax = 2_000
+        let slow = slowReader(harness)
         let publisher = harness.client("publisher")
         let sent = fill(harness, publisher) { publisher.isPaused }
         #expect(publisher.isPaused)
@@ -65,9 +71,7 @@ struct SlowReaderTests {
     @Test("what a full socket leaves is not counted with what the next flush is for")
     func heldApart() {
         let harness = harness()
-        let slow = harness.client("slow")
-        harness.subscribe(slow, "t")
-        slow.socketBytesMax = 2_000
+        let slow = slowReader(harness)
         let other = harness.client("other")
         harness.subscribe(other, "u")
         let publisher = harness.client("publisher")
@@ -90,9 +94,7 @@ struct SlowReaderTests {
     @Test("a reader that drains in time is never stalled, and its publisher goes on")
     func drainsInTime() {
         let harness = harness()
-        let slow = harness.client("slow")
-        harness.subscribe(slow, "t")
-        slow.socketBytesMax = 2_000
+        let slow = slowReader(harness)
         let publisher = harness.client("publisher")
         _ = fill(harness, publisher) { publisher.isPaused }
         for _ in 0..<50 where publisher.isPaused {

@@ -32,14 +32,14 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
         if isFirst { return allocator.buffer(capacity: ReceiveBuffers.parkedBytes) }
-        guard isSecured, !(fullness.isBusy && permit != nil) else {
-            return loop.value.receivePool.take() ?? allocator.buffer(capacity: ReceiveBuffers.readBytesMax)
+        let loop = loop.value
+        if !isSecured || (fullness.isBusy && permit != nil) {
+            return loop.receivePool.take() ?? allocator.buffer(capacity: ReceiveBuffers.readBytesMax)
         }
-        guard fullness.isBusy else {
-            return loop.value.receivePool.takeSecured()
-                ?? allocator.buffer(capacity: ReceiveBuffers.securedReadBytesMax)
+        if fullness.isBusy {
+            return loop.receivePool.takeBusy() ?? allocator.buffer(capacity: ReceiveBuffers.busyReadBytesMax)
         }
-        return loop.value.receivePool.takeBusy() ?? allocator.buffer(capacity: ReceiveBuffers.busyReadBytesMax)
+        return loop.receivePool.takeSecured() ?? allocator.buffer(capacity: ReceiveBuffers.securedReadBytesMax)
     }
 
     mutating func record(actualReadBytes: Int) -> Bool {
