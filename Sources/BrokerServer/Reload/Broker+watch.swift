@@ -60,14 +60,14 @@ extension Broker {
         case .nothing: lookLater(turn)
         case .unsettled: look(turn, after: Broker.settling)
         case .settled(let paths):
-            takeUp(paths, stamps)
-            lookLater(turn)
+            if takeUp(paths, stamps) { lookLater(turn) } else { look(turn, after: Broker.settling) }
         }
     }
 
     /// Files of TLS listeners are others: all of them are good and hold from now on, or nothing changes, and they are tried
-    /// again at the next look.
-    private func takeUp(_ paths: [String], _ stamps: FileStamps) {
+    /// again at the next look. `false`, and nothing has been done or said, where they became others while they were read:
+    /// they have not settled.
+    private func takeUp(_ paths: [String], _ stamps: FileStamps) -> Bool {
         let running = running
         var problems: [String] = []
         var snapshots: [TLSSnapshot?] = []
@@ -75,17 +75,19 @@ extension Broker {
             snapshots = try makeSnapshots(running.configuration, running)
             problems = expiredNews(snapshots, running)
         } catch { problems = error.problems.map(\.description) }
+        guard FileStamps.tls(running.configuration) == stamps else { return false }
         guard problems.isEmpty else {
             let isNew = watch.withLockedValue { watch in
                 defer { watch.complaint = problems }
                 return watch.complaint != problems
             }
-            guard isNew else { return }
+            guard isNew else { return true }
             for problem in problems { log.write(.error, "Error: \(problem)") }
-            return log.write(
+            log.write(
                 .error,
                 "Error: \(paths.joined(separator: ", ")) changed and cannot be used like this: what held before goes on, and "
                     + "they are tried again.")
+            return true
         }
         var distrusted: [Listener] = []
         for (listener, snapshot) in zip(running.listeners, snapshots) {
@@ -102,6 +104,7 @@ extension Broker {
             "Changed files were read again and count from the next handshake on: \(paths.joined(separator: ", "))"
                 + (sentAway > 0 ? "; clients sent away: \(sentAway)." : "."))
         warnOfExpiry()
+        return true
     }
 
     /// Says what runs out soon, or has, once at each stage.
