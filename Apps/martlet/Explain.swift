@@ -90,7 +90,7 @@ struct ExplainCommand: ParsableCommand {
         do throws(AccessFileError) {
             return (configuration, try Broker.loadAccess(configuration))
         } catch {
-            Terminal.complain("Error: \(error)")
+            Terminal.complain("Error: \(Broker.diagnostic(for: error, in: configuration))")
             throw ExitCode(3)
         }
     }

@@ -44,8 +44,8 @@ extension ListenerSettings {
         self.init()
         name = configuration.stableName
         checksPasswords = configuration.security.passwordFile != nil || configuration.security.dynamicSecurity != nil
-        // Without TLS there is nobody to say it, and mosquitto does not ask.
-        takesUserNameFromIdentity = configuration.tls != nil && configuration.certificateIdentity != .none
+        // Said by TLS, or by a proxy that ended it; the configuration has seen to it that one of them is there.
+        takesUserNameFromIdentity = configuration.certificateIdentity != .none
         takesClientIdentifierFromUserName = configuration.usesUsernameAsClientID
         clientIdentifierPrefix = Array((broker.clientIDPrefix ?? "").utf8)
         acceptedVersions = configuration.acceptedVersions

@@ -28,27 +28,30 @@ package enum ConfigurationLint {
         var findings: [Finding] = []
         let security = listener.security
         let needsCertificate = listener.tls?.requiresCertificate == true
-        if security.allowsAnonymous, !listener.isLocal, !needsCertificate {
+        let isNamedByProof = listener.certificateIdentity != .none
+        if security.allowsAnonymous, !listener.isLocal, !needsCertificate, !listener.proxyRequiresCertificate,
+            !isNamedByProof
+        {
             findings.append(
                 Finding(
                     .anonymousOnNetwork, .warning, place,
                     "\(listener.place) lets anybody on the network in without a user name; write 'allow_anonymous false' and a "
                         + "'password_file', or bind it to 127.0.0.1"))
         }
-        if listener.admission.hasPrefix("nobody") {
+        if listener.admission.hasPrefix("nobody"), !isNamedByProof {
             findings.append(
                 Finding(
                     .nobodyAdmitted, .warning, place,
                     "\(listener.place) lets nobody in; add a 'password_file', certificates, or 'allow_anonymous true'"))
         }
-        if listener.certificateIdentity != .none, listener.tls?.certificateFile != nil, !needsCertificate {
+        if isNamedByProof, listener.tls?.certificateFile != nil, !needsCertificate {
             findings.append(
                 Finding(
                     .certificateOptional, .warning, place,
-                    "\(listener.place) takes user names from certificates and does not require one: clients without one are asked "
-                        + "for a password; write 'require_certificate true'"))
+                    "\(listener.place) takes user names from certificates and asks no client for one, so that none comes in by "
+                        + "its certificate; write 'require_certificate true'"))
         }
-        let isKnown = security.passwordFile != nil || listener.certificateIdentity != .none
+        let isKnown = security.passwordFile != nil || isNamedByProof
         if isKnown, security.aclFile == nil, security.dynamicSecurity == nil {
             findings.append(
                 Finding(

@@ -128,6 +128,44 @@ struct ConsistencyTests {
         let proxy = try parsed("listener 1\nenable_proxy_protocol 2\nuse_identity_as_username true\n")
         #expect(proxy.listeners[0].certificateIdentity == .commonName)
         #expect(proxy.listeners[0].tls == nil)
+        let certified = try parsed("listener 1\nrequire_certificate true\nenable_proxy_protocol 2\n")
+        #expect(certified.listeners[0].proxyRequiresCertificate && certified.listeners[0].tls == nil)
+        #expect(!proxy.listeners[0].proxyRequiresCertificate)
+    }
+
+    @Test("who may come in, in words: where certificates or keys name clients, neither passwords nor no name do")
+    func admission() throws {
+        let tls = "allow_anonymous true\npassword_file /p\nlistener 1\ncertfile /c\nkeyfile /k\ncafile /ca\n"
+        func words(_ text: String) throws -> [String] { try parsed(text).listeners.map(\.admission) }
+        #expect(try words(tls) == ["users of /p with their password, who gives no user name"])
+        let named = tls + "use_identity_as_username true\n"
+        #expect(try words(named + "require_certificate true\n") == ["who has a certificate of /ca"])
+        #expect(try words(named) == ["nobody (no require_certificate: nobody is asked for one)"])
+        #expect(
+            try words("allow_anonymous true\nlistener 1\nenable_proxy_protocol 2\nuse_identity_as_username true\n")
+                == ["who has a certificate that the proxy has verified"])
+        #expect(
+            try words("allow_anonymous true\nlistener 1\nenable_proxy_protocol 2\nrequire_certificate true\n")
+                == ["everybody, each with a certificate that the proxy has verified"])
+        #expect(
+            try words("psk_file /k\nlistener 1\npsk_hint h\nuse_identity_as_username true\n")
+                == ["who has a key of /k"])
+    }
+
+    @Test("what is found out later about a file is told at the line that names it, above every listener and below")
+    func places() throws {
+        let text = "password_file /p\nlistener 1\nacl_file /a\npsk_hint h\nlistener 2\nkeyfile /k\ncertfile /c\n"
+        let lines = try parsed(text).listeners.map { listener in
+            ["password_file", "acl_file", "psk_hint", "keyfile"].map {
+                listener.places.diagnostic(.error, key: $0, "").line
+            }
+        }
+        #expect(lines == [[1, 3, 4, 2], [1, 3, 5, 6]])
+        let own = try parsed("per_listener_settings true\nlistener 1\npassword_file /p\nlistener 2\npassword_file /q\n")
+        #expect(own.listeners.map { $0.places.diagnostic(.error, key: "password_file", "").line } == [3, 5])
+        #expect(
+            try parsed("certfile /c\nkeyfile /k\n").listeners[0].places.diagnostic(.error, key: "keyfile", "").line == 2
+        )
     }
 
     @Test("Unix sockets")

@@ -32,6 +32,17 @@ struct ConfigCheckTests {
         #expect(out.contains("error: test.conf:3: 'max_qos' must be a number from 0 to 2"))
     }
 
+    @Test(
+        "a password or ACL file that is not there, or no file, is an error at the line that names it",
+        arguments: ["password_file", "acl_file"])
+    func missingFiles(_ key: String) throws {
+        for path in ["/nonexistent/file", "/tmp"] {
+            let (status, out) = try check("\(key) \(path)\nlistener 1884\n")
+            #expect(status == 3)
+            #expect(out.contains("error: test.conf:1: \(key) \(path): "), "\(out)")
+        }
+    }
+
     @Test("a bridge is checked whole, and a start with it would be refused")
     func bridge() throws {
         let (status, out) = try check("connection b\naddress a\ntopic #\nremote_password secret\n")

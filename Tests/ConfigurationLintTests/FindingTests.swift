@@ -41,6 +41,9 @@ struct FindingTests {
             "", "listener 1883 127.0.0.1\nallow_anonymous true\n", "listener 1883 ::1\nallow_anonymous true\n",
             "listener 0 /run/m.sock\nallow_anonymous true\n",
             "listener 8883\n\(tls)cafile /ca\nrequire_certificate true\nuse_identity_as_username true\nacl_file /a\n",
+            "listener 8883\n\(tls)cafile /ca\nrequire_certificate true\nuse_identity_as_username true\nacl_file /a\n"
+                + "allow_anonymous true\n",
+            "listener 1883\nenable_proxy_protocol 2\nuse_identity_as_username true\nacl_file /a\nallow_anonymous true\n",
             "listener 8883\n\(tls)password_file /p\nacl_file /a\nmax_queued_messages 0\nmax_queued_bytes 1000000\n",
             "listener 1883\nenable_proxy_protocol 2\nproxy_protocol_v2_require_tls true\npassword_file /p\nacl_file /a\n",
             "listener 8080\n\(tls)protocol websockets\nwebsockets_origin https://a.example\npassword_file /p\nacl_file /a\n",

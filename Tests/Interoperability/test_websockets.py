@@ -32,7 +32,7 @@ class World:
         self.folder = folder
         authority = Authority(folder)
         authority.issue("server", "/CN=localhost", "subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-        self.ports = {name: free_port() for name in ["ws", "wss", "origin", "v1", "v2", "v2tls", "device"]}
+        self.ports = {name: free_port() for name in ["ws", "wss", "origin", "v1", "v2", "v2tls", "v2name", "v2cert", "device"]}
         self.unix = folder / "m.sock"
 
     def configuration(self):
@@ -46,6 +46,8 @@ class World:
             f"listener {ports['v1']} 127.0.0.1\nenable_proxy_protocol 1\n"
             f"listener {ports['v2']} 127.0.0.1\nenable_proxy_protocol 2\n"
             f"listener {ports['v2tls']} 127.0.0.1\nenable_proxy_protocol 2\nproxy_protocol_v2_require_tls true\n"
+            f"listener {ports['v2name']} 127.0.0.1\nenable_proxy_protocol 2\nuse_identity_as_username true\n"
+            f"listener {ports['v2cert']} 127.0.0.1\nenable_proxy_protocol 2\nrequire_certificate true\n"
             f"listener {ports['device']} 127.0.0.1\nbind_interface lo\n"
             f"listener 0 {self.unix}\n")
 
@@ -172,6 +174,7 @@ def test_frames_without_a_mask_are_refused(world):
     client.socket.sendall(b"\x82\x02\xc0\x00")
     kind, payload = client.frame()
     assert kind == 0x88 and payload[:2] == struct.pack(">H", 1002)
+    logged(world, "WebSocket Error: a frame without a mask (from 127.0.0.1:")
 
 
 def test_the_broker_says_goodbye(world):
@@ -294,6 +297,29 @@ def test_proxy_that_must_have_tls(world):
     assert through(world.ports["v2tls"], v2(TLS)) == CONNACK
     assert through(world.ports["v2tls"], v2()) == b""
     logged(world, "proxy_protocol_v2_require_tls")
+
+
+def certified(name, shown=b"\x07", verified=b"\x00\x00\x00\x00"):
+    """What a proxy says of a certificate that it has looked at."""
+    value = shown + verified + b"\x22" + struct.pack(">H", len(name)) + name
+    return b"\x20" + struct.pack(">H", len(value)) + value
+
+
+def test_proxy_that_names_the_client(world):
+    assert through(world.ports["v2name"], v2(certified(b"alice"))) == CONNACK
+    logged(world, "u'alice').")
+    # Nobody verified it, there was none, or no TLS: whatever the client calls itself, it is nobody.
+    for extensions in (certified(b"mallory", verified=b"\x00\x00\x00\x01"), certified(b"mallory", shown=b"\x01"), TLS, b""):
+        assert through(world.ports["v2name"], v2(extensions)) == b"\x20\x02\x00\x04"
+    assert "u'mallory'" not in world.broker.log
+
+
+def test_proxy_that_must_have_seen_a_certificate(world):
+    assert through(world.ports["v2cert"], v2(certified(b"alice"))) == CONNACK
+    assert through(world.ports["v2cert"], v2(command=0x20)) == CONNACK  # a health check
+    for extensions in (certified(b"mallory", verified=b"\x00\x00\x00\x01"), TLS, b""):
+        assert through(world.ports["v2cert"], v2(extensions)) == b""
+    logged(world, "PROXY Error: the proxy has verified no certificate of the client's")
 
 
 def test_bind_interface(world):

@@ -71,7 +71,11 @@ struct ProxyHeaderTests {
 
     @Test("version 2: LOCAL is the proxy itself")
     func local() throws {
-        #expect(try ProxyHeader.parse(Self.v2(command: 0, family: 0x11, Self.v4), .v2)?.header == ProxyHeader())
+        let header = try ProxyHeader.parse(Self.v2(command: 0, family: 0x11, Self.v4), .v2)?.header
+        #expect(header?.source == nil && header?.isLocal == true)
+        // Who came to the proxy by its Unix socket has no address either, and is somebody all the same.
+        let unix = [UInt8](repeating: 0, count: 216)
+        #expect(try ProxyHeader.parse(Self.v2(family: 0x31, unix), .v2)?.header == ProxyHeader())
     }
 
     @Test(
@@ -86,6 +90,7 @@ struct ProxyHeaderTests {
         let header = try #require(try ProxyHeader.parse(Self.v2(family: 0x11, body), .v2)).header
         #expect(header.isTLS == isTLS)
         #expect(header.commonName == name)
+        #expect(header.isCertified == (name != nil))
     }
 
     @Test(

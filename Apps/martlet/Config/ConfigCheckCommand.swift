@@ -53,15 +53,15 @@ struct ConfigCheckCommand: ParsableCommand {
         if isStrict, warnings { throw ExitCode(1) }
     }
 
-    /// Lines of password and ACL files that would stop a start. That a file cannot be read at all is advice: the broker may be
-    /// somebody else than who looks now.
+    /// What of password and ACL files would stop a start. That who looks now may not read a file is a warning: the broker may
+    /// be somebody else.
     private static func accessProblems(_ configuration: BrokerConfiguration) -> [Diagnostic] {
         do throws(AccessFileError) {
             _ = try Broker.loadAccess(configuration)
             return []
         } catch {
-            guard error.line != nil else { return [] }
-            return [Diagnostic(severity: .error, file: error.file, line: error.line, message: error.reason)]
+            let isHidden = access(error.file, R_OK) != 0 && errno == EACCES
+            return [Broker.diagnostic(for: error, in: configuration, isHidden ? .warning : .error)]
         }
     }
 }

@@ -28,7 +28,9 @@ package struct SecretFile: Sendable {
         }
         defer { close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw fail("it is no file") }
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw fail("it is not a regular file")
+        }
         guard status.st_size <= bytesMax else { throw fail("it is larger than \(bytesMax) bytes") }
         let bytes = try readAll(descriptor, fail)
         var remarks: [AccessRemark] = []

@@ -25,12 +25,13 @@ extension ConfigurationKey {
             into: .listener { $0.tls.revocationListFile = $1 }),
         .flag(
             "require_certificate", .tls, scope: .listener, default: "`false`",
-            "Whether a client must show a certificate that one of those authorities signed.",
+            "Whether a client must show a certificate that one of those authorities signed; with `enable_proxy_protocol 2`, "
+                + "one that the proxy has verified.",
             into: .listener { $0.tls.requiresCertificate = $1 }),
         .flag(
             "use_identity_as_username", .tls, scope: .listener, default: "`false`",
-            "The certificate's common name, or the identity of a pre-shared key, becomes the user name; no password is "
-                + "asked. Goes before `use_subject_as_username`.",
+            "The certificate's common name (also of one that a proxy has verified), or the identity of a pre-shared key, "
+                + "becomes the user name; no password is asked. Goes before `use_subject_as_username`.",
             into: .listener { $0.usesIdentity = $1 }),
         .flag(
             "use_subject_as_username", .tls, scope: .listener, default: "`false`",

@@ -22,6 +22,9 @@ package struct ListenerConfiguration: Sendable, Equatable {
     package var proxyProtocol: ProxyProtocol?
     /// Whether a PROXY v2 header must say that the client came by TLS. Default false. mosquitto: `proxy_protocol_v2_require_tls`.
     package var proxyRequiresTLS = false
+    /// Whether a PROXY v2 header must say that the proxy has verified a certificate of the client's. Default false. mosquitto:
+    /// `require_certificate`, on a listener with `enable_proxy_protocol 2`.
+    package var proxyRequiresCertificate = false
     /// Values of the HTTP header Origin that may open a WebSocket, compared byte by byte; empty admits every one.
     /// mosquitto: `websockets_origin`.
     package var websocketsOrigins: [String] = []

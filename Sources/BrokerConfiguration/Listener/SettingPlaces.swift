@@ -12,6 +12,9 @@ package struct SettingPlaces: Sendable, Equatable {
 
     mutating func note(_ key: String, file: String, line: Int) { places[key] = Place(file: file, line: line) }
 
+    /// Takes over the places of settings that hold for all listeners; a listener's own line goes first.
+    mutating func inherit(_ common: SettingPlaces) { places.merge(common.places) { own, _ in own } }
+
     /// A remark at the key's line, else at that of `listener`, else about the configuration as a whole.
     package func diagnostic(_ severity: Diagnostic.Severity, key: String, _ message: String) -> Diagnostic {
         let place = places[key] ?? places["listener"]

@@ -22,7 +22,9 @@ extension ConfigurationReader {
                     .error, index, "'cafile' or 'capath' needs 'certfile' and 'keyfile': the server's own certificate")
                 return
             }
-            if tls.requiresCertificate {
+            if tls.requiresCertificate, listeners[index].values.proxyProtocol == .v2 {
+                listeners[index].values.proxyRequiresCertificate = true  // the proxy's to ask for and verify
+            } else if tls.requiresCertificate {
                 // mosquitto opens a plain listener here; the operator believes it to be closed.
                 complain(
                     .error, index, "'require_certificate true' needs 'certfile' and 'keyfile', or the listener is plain"

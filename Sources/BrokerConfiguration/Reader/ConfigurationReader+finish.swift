@@ -34,6 +34,7 @@ extension ConfigurationReader {
         listener.security.aclFile = own.aclFile ?? security.aclFile
         listener.security.pskFile = own.pskFile ?? security.pskFile
         listener.security.dynamicSecurity = own.dynamicSecurity ?? security.dynamicSecurity
+        listener.places.inherit(securityPlaces)
         return listener
     }
 

@@ -78,8 +78,13 @@ extension ConfigurationReader {
         case "topic":
             addLogDestination(.topic)
         case "file":
+            guard !ConfigurationLine.trimmed(line.rest).isEmpty else {
+                throw LineFault("file needs a path: log_dest file PATH")
+            }
             let path = try line.text()
-            try refuseRepetition(of: "log_dest file", nil)
+            do throws(LineFault) { try refuseRepetition(of: "log_dest file", nil) } catch {
+                throw LineFault("file \(error.message): there is one log file")
+            }
             addLogDestination(.file(path: path))
         case "dlt":
             report(.warning, "'log_dest dlt' has no effect: Martlet does not speak to the DLT daemon; use syslog")

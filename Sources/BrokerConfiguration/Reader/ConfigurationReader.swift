@@ -6,6 +6,8 @@
 struct ConfigurationReader {
     var configuration = BrokerConfiguration()
     var security = SecurityDraft()
+    /// Where its lines stand.
+    var securityPlaces = SettingPlaces()
     var listeners: [ListenerDraft] = []
     /// Index of the listener the lines are about; an included file begins without one, and its end brings the old one back.
     var currentListener: Int?
@@ -160,9 +162,7 @@ struct ConfigurationReader {
             case .statement(let statement):
                 try read(statement, &line)
             }
-            if let currentListener {
-                listeners[currentListener].values.places.note(key.name, file: file, line: self.line)
-            }
+            notePlace(of: key)
         } catch {
             throw LineFault("'\(name)' \(error.message)")
         }
@@ -173,6 +173,15 @@ struct ConfigurationReader {
         case .ignored(let reason): if !isOff { report(.warning, "'\(name)' has no effect: \(reason)") }
         }
         return isOff
+    }
+
+    /// Where a line stands about which more may be found out later: with its listener, or for all of them.
+    private mutating func notePlace(of key: ConfigurationKey) {
+        if key.scope == .security, !isPerListener {
+            securityPlaces.note(key.name, file: file, line: line)
+        } else if let index = currentListener ?? defaultListener {
+            listeners[index].values.places.note(key.name, file: file, line: line)
+        }
     }
 
     /// The listener or bridge a line is about, `nil` for the broker.

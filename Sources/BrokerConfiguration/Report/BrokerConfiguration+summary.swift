@@ -24,19 +24,24 @@ extension ListenerConfiguration {
     }
 
     /// Who may come in, in words.
-    package var admission: String {
+    package var admission: String { certificateIdentity == .none ? admissionByName : admissionByProof }
+
+    /// Where certificates and keys say who a client is, nobody is asked for a password, and nobody comes in without.
+    private var admissionByProof: String {
         var who: [String] = []
-        let authority = tls?.authorityFile ?? tls?.authorityFolder
-        if certificateIdentity != .none, tls?.certificateFile != nil, let authority {
+        if let tls, tls.requiresCertificate, let authority = tls.authorityFile ?? tls.authorityFolder {
             who.append("who has a certificate of \(authority)")
         }
-        if tls?.pskHint != nil {
-            if let file = security.pskFile {
-                if certificateIdentity != .none { who.append("who has a key of \(file)") }
-            } else {
-                who.append("no pre-shared key, without a psk_file")
-            }
+        if proxyProtocol == .v2 { who.append("who has a certificate that the proxy has verified") }
+        if tls?.pskHint != nil, certificateIdentity == .commonName {
+            who.append(security.pskFile.map { "who has a key of \($0)" } ?? "no pre-shared key, without a psk_file")
         }
+        return who.isEmpty ? "nobody (no require_certificate: nobody is asked for one)" : who.joined(separator: ", ")
+    }
+
+    private var admissionByName: String {
+        var who: [String] = []
+        if tls?.pskHint != nil, security.pskFile == nil { who.append("no pre-shared key, without a psk_file") }
         if let passwordFile = security.passwordFile { who.append("users of \(passwordFile) with their password") }
         if security.allowsAnonymous {
             let isAsked = security.passwordFile != nil || security.dynamicSecurity != nil
@@ -49,12 +54,11 @@ extension ListenerConfiguration {
             ]
         }
         var text = who.joined(separator: ", ")
-        if let tls, tls.requiresCertificate, certificateIdentity == .none, let authority {
+        if let tls, tls.requiresCertificate, let authority = tls.authorityFile ?? tls.authorityFolder {
             text += ", each with a certificate of \(authority)"
         }
-        if let tls, tls.pskHint != nil, tls.certificateFile == nil, certificateIdentity == .none,
-            let file = security.pskFile
-        {
+        if proxyRequiresCertificate { text += ", each with a certificate that the proxy has verified" }
+        if let tls, tls.pskHint != nil, tls.certificateFile == nil, let file = security.pskFile {
             text += ", each with a key of \(file)"
         }
         return text

@@ -21,7 +21,8 @@ package struct ConfigurationChange: Sendable, Equatable {
         package var meansOtherwise: Bool {
             old.certificateIdentity != new.certificateIdentity || old.mountPoint != new.mountPoint
                 || old.usesUsernameAsClientID != new.usesUsernameAsClientID
-                || (!old.proxyRequiresTLS && new.proxyRequiresTLS) || closesOrigins
+                || (!old.proxyRequiresTLS && new.proxyRequiresTLS)
+                || (!old.proxyRequiresCertificate && new.proxyRequiresCertificate) || closesOrigins
         }
 
         /// Its connections stay: all that has changed are limits, certificates, or rules that each of them can be measured by.

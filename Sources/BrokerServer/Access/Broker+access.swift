@@ -10,6 +10,23 @@ extension Broker {
     }
 }
 
+extension Broker {
+    /// What is wrong, with file and line: those of the mistake, or where the file itself is at fault, those of the line that
+    /// names it.
+    package static func diagnostic(
+        for error: AccessFileError, in configuration: BrokerConfiguration, _ severity: Diagnostic.Severity = .error
+    ) -> Diagnostic {
+        for listener in configuration.listeners {
+            let security = listener.security
+            for (key, file) in [("password_file", security.passwordFile), ("acl_file", security.aclFile)]
+            where file == error.file && error.line == nil {
+                return listener.places.diagnostic(severity, key: key, "\(key) \(error)")
+            }
+        }
+        return Diagnostic(severity: severity, file: error.file, line: error.line, message: error.reason)
+    }
+}
+
 extension ListenerAccess {
     init(_ listener: ListenerConfiguration) {
         self.init(

@@ -66,7 +66,9 @@ extension Broker {
             let rules = listener.rules
             if let version = rules.configuration.proxyProtocol {
                 try pipeline.addHandler(
-                    ProxyHandler(version == .v1 ? .v1 : .v2, requiresTLS: rules.configuration.proxyRequiresTLS))
+                    ProxyHandler(
+                        version == .v1 ? .v1 : .v2, requiresTLS: rules.configuration.proxyRequiresTLS,
+                        requiresCertificate: rules.configuration.proxyRequiresCertificate))
             }
             let secured = try isSecured ? rules.tls?.makeStage() : nil
             if let secured {
@@ -108,6 +110,11 @@ extension Broker {
 
     private static let tooManyStrangers =
         "too many connections that have not sent CONNECT (max_pending_connections, max_pending_connections_per_address)"
+
+    /// A stage that a client had passed failed later: a WebSocket frame that may not be.
+    static func tell(_ fault: TransportFault, of address: SocketAddress?, _ listener: Listener, _ loop: ShardLoop) {
+        write(.notice, "\(fault)", address, listener, loop, Admission(log: loop.log, clock: loop.clock))
+    }
 
     private static func refuse(
         _ reason: String, _ address: SocketAddress?, _ listener: Listener, _ loop: ShardLoop, _ admission: Admission

@@ -22,6 +22,7 @@ extension Broker {
         let isWebSocket = configuration.applicationProtocol == .websockets
         if isWebSocket { log.write(.information, "Opening websockets listen socket on port \(port).") }
         var opened = 0
+        var missing: [String] = []
         for address in try configuration.addresses() {
             let family = address.protocol == .inet6 ? "ipv6" : "ipv4"
             if !isWebSocket { log.write(.information, "Opening \(family) listen socket on port \(port).") }
@@ -29,8 +30,7 @@ extension Broker {
                 socket.add(try bind(socket, configuration, address))
                 opened += 1
             } catch let error as IOError where error.errnoCode == EAFNOSUPPORT || error.errnoCode == EADDRNOTAVAIL {
-                // A machine without IPv6 still serves IPv4.
-                log.write(.warning, "Warning: \(family) is not available here: \(port) stays without it.")
+                missing.append(family)  // a machine without IPv6 still serves IPv4
             } catch let error as IOError where error.errnoCode == EACCES && port < 1024 {
                 throw ListenerError.needsRoot(port: port)
             } catch let error as IOError where error.errnoCode == EADDRINUSE {
@@ -39,8 +39,9 @@ extension Broker {
                 throw ListenerError.cannotBind(port: port, reason: String(cString: strerror(error.errnoCode)))
             }
         }
-        if opened == 0, configuration.isRequired {
-            throw ListenerError.cannotBind(port: port, reason: "no address could be bound")
+        if opened == 0, configuration.isRequired { throw ListenerError.noAddress(configuration) }
+        for family in missing {
+            log.write(.warning, "Warning: \(family) is not available here: \(port) stays without it.")
         }
     }
 
@@ -59,7 +60,7 @@ extension Broker {
         do {
             for address in try configuration.addresses() { socket.add(try bind(socket, configuration, address)) }
             socket.ownFile(path)
-            if let privileges { chown(path, privileges.user, privileges.group) }
+            if let privileges { lchown(path, privileges.user, privileges.group) }
             guard chmod(path, mode_t(UnixSocket.mode)) == 0 else { throw IOError(errnoCode: errno, reason: "chmod") }
         } catch let error as IOError {
             throw ListenerError.cannotBindPath(path, reason: String(cString: strerror(error.errnoCode)))
@@ -120,7 +121,7 @@ extension Broker {
         for listener in listeners where listener.stages.contains(.tls) {
             let configuration = listener.configuration
             if configuration.security.allowsAnonymous, configuration.tls?.requiresCertificate != true,
-                configuration.tls?.pskHint == nil
+                configuration.tls?.pskHint == nil, configuration.certificateIdentity == .none
             {
                 log.write(
                     .warning,

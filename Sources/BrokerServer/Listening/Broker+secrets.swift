@@ -28,13 +28,16 @@ extension Broker {
         return keys
     }
 
-    /// Everything that would keep the listeners' TLS from working, for `--test-config`.
+    /// Errors: everything that would keep the listeners' TLS from working; else warnings: what a start would say of it. For
+    /// `--test-config`.
     package static func transportProblems(
         _ configuration: BrokerConfiguration, _ secrets: StartSecrets = StartSecrets()
     ) -> [Diagnostic] {
         do throws(TransportProblems) {
-            _ = try makeSnapshots(configuration, secrets, nil)
-            return []
+            let snapshots = try makeSnapshots(configuration, secrets, nil)
+            return zip(configuration.listeners, snapshots).flatMap { listener, snapshot in
+                (snapshot?.remarks ?? []).map { listener.places.diagnostic(.warning, key: $0.key, "\($0)") }
+            }
         } catch { return error.problems }
     }
 

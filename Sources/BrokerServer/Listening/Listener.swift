@@ -143,6 +143,8 @@ extension ListenerConfiguration {
 enum ListenerError: Error, CustomStringConvertible {
     case unknownHost(String, reason: String)
     case cannotBind(port: Int, reason: String)
+    /// Nothing of what it asks for is there to be bound.
+    case nowhere(String, port: Int, reason: String)
     /// The address is somebody's.
     case inUse(port: Int)
     case cannotBindDevice(String, port: Int, reason: String)
@@ -150,10 +152,22 @@ enum ListenerError: Error, CustomStringConvertible {
     /// A port below 1024, and root has been given up.
     case needsRoot(port: Int)
 
+    static func noAddress(_ configuration: ListenerConfiguration) -> ListenerError {
+        let host = configuration.host ?? "every interface"
+        let isOneFamily = configuration.socketDomain != nil
+        return .nowhere(
+            host, port: configuration.port,
+            reason: isOneFamily && (try? configuration.addresses())?.isEmpty == true
+                ? "socket_domain leaves no address of it"
+                : "this machine has no such address; `ip address` lists those it has")
+    }
+
     var description: String {
         switch self {
         case .unknownHost(let host, let reason):
-            "listener address \(host) cannot be resolved: \(reason). Write an address of this machine."
+            "listener address \(host) cannot be resolved: \(reason). Write an address of this machine"
+                + (host.hasPrefix("[") ? ", IPv6 without brackets." : ".")
+        case .nowhere(let host, let port, let reason): "cannot listen on port \(port) of \(host): \(reason)."
         case .cannotBind(let port, let reason): "cannot listen on port \(port): \(reason)."
         case .inUse(let port):
             "cannot listen on port \(port): \(String(cString: strerror(EADDRINUSE))). Is another broker running? "

@@ -7,10 +7,13 @@ extension LogWriter {
         let who = "Login of client '\(client)'" + (userName.map { ", user '\($0)'," } ?? "") + " refused: "
         let why =
             switch refusal {
+            case .anonymous where userName != nil:
+                "there is no password_file to know it by, and nobody else is let in (allow_anonymous false)."
             case .anonymous: "it gave no user name, and this listener lets nobody in without (allow_anonymous false)."
             case .wrongPassword: "no such user, or another password."
             case .noIdentity:
-                "it showed no certificate to take the user name from (use_identity_as_username, use_subject_as_username)."
+                "it showed no certificate with a name to be its user name (use_identity_as_username, "
+                    + "use_subject_as_username; a client is asked for one by require_certificate)."
             case .noUserName: "it gave no user name to take as its identifier (use_username_as_clientid)."
             case .clientIdentifierPrefix: "its identifier does not begin with clientid_prefixes."
             case .busy: "too many logins wait to be checked."

@@ -1,4 +1,5 @@
 import BrokerCore
+import MQTTTransport
 import NIOCore
 
 /// One connection's place in the pipeline: bytes in, bytes out, nothing decided.
@@ -91,6 +92,7 @@ final class ConnectionHandler: ConnectionEnd, ChannelInboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let fault = error as? TransportFault { Broker.tell(fault, of: remoteAddress, listener, loop) }
         // A socket's error ends it; `channelInactive` tells the shard.
         context.close(promise: nil)
     }

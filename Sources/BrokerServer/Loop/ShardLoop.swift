@@ -14,7 +14,7 @@ final class ShardLoop {
     let allocator = ByteBufferAllocator()
     var shard: Shard
     let clock: ServerClock
-    private let log: LogWriter
+    let log: LogWriter
     private var storage: LoopStorage
     var access: AccessSnapshot
     /// Counts the snapshots: a login that was checked by an earlier one is checked again.

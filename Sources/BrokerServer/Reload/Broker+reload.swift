@@ -98,7 +98,7 @@ extension Broker {
         } catch { problems += error.problems.map(\.description) }
         var access: AccessSnapshot?
         do throws(AccessFileError) { access = try loadAccess(configuration, running) } catch {
-            problems.append("\(error)")
+            problems.append(Broker.diagnostic(for: error, in: configuration).description)
         }
         var setup: LogWriter.Setup?
         if configuration.log != running.configuration.log {

@@ -24,9 +24,11 @@ package struct PEMBundle: Sendable {
             (self.file, self.block, self.line, self.reason) = (file, block, line, reason)
         }
 
-        package var description: String {
-            file + (line.map { ":\($0)" } ?? "") + ": " + (block.map { "block \($0): " } ?? "") + reason
-        }
+        package var description: String { file + (line.map { ":\($0)" } ?? "") + ": " + blockWords + reason }
+        /// The same for who names the file already.
+        package var words: String { (line.map { "line \($0): " } ?? "") + blockWords + reason }
+
+        private var blockWords: String { block.map { "block \($0): " } ?? "" }
     }
 
     /// Larger files are refused: a whole system's trust store has about 220 kB.

@@ -8,13 +8,18 @@ package final class ProxyHandler: ChannelInboundHandler, RemovableChannelHandler
 
     private let version: ProxyHeader.Version
     private let requiresTLS: Bool
+    private let requiresCertificate: Bool
     private var start: [UInt8] = []
     private var isOver = false
 
-    /// - Parameter requiresTLS: refuse clients that came to the proxy without TLS. Version 2.
-    package init(_ version: ProxyHeader.Version, requiresTLS: Bool) {
+    /// What the proxy says of itself, as a health check, is taken in any case.
+    /// - Parameters:
+    ///   - requiresTLS: refuse clients that came to the proxy without TLS. Version 2.
+    ///   - requiresCertificate: refuse clients of whom the proxy has not verified a certificate. Version 2.
+    package init(_ version: ProxyHeader.Version, requiresTLS: Bool, requiresCertificate: Bool = false) {
         self.version = version
         self.requiresTLS = requiresTLS
+        self.requiresCertificate = requiresCertificate
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -25,8 +30,12 @@ package final class ProxyHandler: ChannelInboundHandler, RemovableChannelHandler
         start += bytes.readableBytesView.prefix(limit - known)
         do throws(ProxyHeader.Malformed) {
             guard let (header, count) = try ProxyHeader.parse(start, version) else { return }
-            guard header.isTLS || !requiresTLS || header.source == nil else {
+            guard header.isTLS || !requiresTLS || header.isLocal else {
                 throw .init("the client came to the proxy without TLS, and proxy_protocol_v2_require_tls is on")
+            }
+            guard header.isCertified || !requiresCertificate || header.isLocal else {
+                throw .init(
+                    "the proxy has verified no certificate of the client's, and require_certificate asks for one")
             }
             isOver = true
             bytes.moveReaderIndex(forwardBy: count - known)

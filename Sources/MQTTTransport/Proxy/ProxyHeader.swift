@@ -10,9 +10,13 @@ package struct ProxyHeader: Sendable, Equatable {
 
     /// The client's address; `nil` where the proxy speaks for itself (health checks) or does not say.
     package var source: SocketAddress?
+    /// The connection is the proxy's own (LOCAL), as for a health check. Version 2 only.
+    package var isLocal = false
     /// Whether the client came to the proxy by TLS. Version 2 only.
     package var isTLS = false
-    /// The common name of a client certificate that the proxy has verified. Version 2 only.
+    /// Whether the proxy has verified a certificate of the client's. Version 2 only.
+    package var isCertified = false
+    /// Its common name. Version 2 only.
     package var commonName: String?
 
     package init() {}
@@ -107,7 +111,9 @@ package struct ProxyHeader: Sendable, Equatable {
         let addresses = Array(body.prefix(addressBytes))
         body = body.dropFirst(addressBytes)
         switch bytes[12] & 0x0F {
-        case 0: return (header, total)  // LOCAL: the proxy itself, and what it says of addresses is to be ignored
+        case 0:
+            header.isLocal = true  // what it says of addresses is to be ignored
+            return (header, total)
         case 1: break
         case let command: throw Malformed("its command \(command) is not known")
         }
@@ -152,6 +158,7 @@ package struct ProxyHeader: Sendable, Equatable {
             isTLS = client & clientTLS != 0
             let isVerified = field.value[1..<5].allSatisfy { $0 == 0 }
             guard client & clientShowedCertificate != 0, isVerified else { continue }
+            isCertified = true
             for part in try Self.fields(Array(field.value[5...])) where part.type == typeCommonName {
                 guard let name = String(validating: part.value, as: UTF8.self), !name.isEmpty else {
                     throw Malformed("its common name is not UTF-8")

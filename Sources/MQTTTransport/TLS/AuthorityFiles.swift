@@ -6,7 +6,7 @@ enum AuthorityFiles {
     static func certificates(file path: String, key: String) throws(SettingFault) -> [ParsedCertificate] {
         let bytes = try SmallFile.read(path, key: key)
         do { return try PEMBundle.certificates(in: bytes, file: path) } catch {
-            throw SettingFault(key: key, value: path, reason: "\(error)")
+            throw SettingFault(key: key, value: path, reason: error.words)
         }
     }
 

@@ -40,6 +40,12 @@ enum SmallFile {
         }
     }
 
+    /// Whether whoever has an account here may read it; false where it is not there.
+    static func isReadableByAll(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IROTH != 0
+    }
+
     /// Names of the files in a folder, in the order of their bytes.
     static func names(in folder: String, key: String) throws(SettingFault) -> [String] {
         guard let stream = opendir(folder) else {

@@ -43,7 +43,8 @@ enum TLSFailure {
         "HTTP_REQUEST": "an HTTP request came to a TLS port: the client must speak TLS (https, wss)",
         "HTTPS_PROXY_REQUEST": "an HTTP proxy's request came to a TLS port",
         "WRONG_VERSION_NUMBER": "what came is not TLS: a client without TLS on a TLS port?",
-        "UNSUPPORTED_PROTOCOL": "the client speaks only TLS versions older than tls_version allows",
+        "UNSUPPORTED_PROTOCOL":
+            "the client speaks only TLS versions older than tls_version allows, or newer than 1.2 on a listener with psk_hint",
         "NO_SHARED_CIPHER": "the client offers none of our cipher suites (ciphers), or none that fits our kind of key",
         "NO_COMMON_SIGNATURE_ALGORITHMS": "the client accepts no signature that our key can make",
         "NO_SHARED_GROUP": "the client offers none of our elliptic curves",

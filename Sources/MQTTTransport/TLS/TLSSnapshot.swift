@@ -75,6 +75,14 @@ package final class TLSSnapshot: Sendable {
         }
         tls.certificateVerification = verifier == nil ? .none : .noHostnameVerification
         if let keyLog { tls.keyLogCallback = { keyLog.write($0) } }
+        if let folder = settings.authorityFolder, settings.requiresCertificate, trust.anchors.isEmpty {
+            let reason = "no authority in it, so no client's certificate is good; names end in .pem, .crt or .cer"
+            remarks.append(SettingFault(key: "capath", value: folder, reason: reason))
+        }
+        if settings.pskHint != nil, let file = settings.pskFile, SmallFile.isReadableByAll(file) {
+            let reason = "everybody on this machine can read it: chmod 0640 \(file)"
+            remarks.append(SettingFault(key: "psk_file", value: file, reason: reason))
+        }
         self.remarks = remarks
 
         if let hint = settings.pskHint {
@@ -190,7 +198,7 @@ package final class TLSSnapshot: Sendable {
                 chain.append(try NIOSSLCertificate(bytes: certificate.der, format: .der))
             }
         } catch {
-            throw SettingFault(key: "certfile", value: path, reason: "\(error)")
+            throw SettingFault(key: "certfile", value: path, reason: (error as? PEMBundle.Fault)?.words ?? "\(error)")
         }
         guard !chain.isEmpty else {
             throw SettingFault(key: "certfile", value: path, reason: "there is no PEM certificate in it")
@@ -242,7 +250,7 @@ package final class TLSSnapshot: Sendable {
                 trust.lists = found.map(\.der)
                 lists = found
             } catch {
-                throw SettingFault(key: "crlfile", value: file, reason: "\(error)")
+                throw SettingFault(key: "crlfile", value: file, reason: error.words)
             }
         }
         return (trust, lists)

@@ -78,7 +78,10 @@ package final class WebSocketHandler: ChannelInboundHandler, ChannelOutboundHand
         guard case .open = state else { return }
         switch result {
         case .success(let controls): answer(controls, context)
-        case .failure(let fault): end(context, code: fault.code, reason: fault.reason)
+        case .failure(let fault):
+            sendClose(context, code: fault.code, reason: fault.reason)
+            context.fireErrorCaught(TransportFault(stage: "WebSocket", reason: fault.reason))
+            context.close(promise: nil)
         }
     }
 
