@@ -30,6 +30,13 @@ struct BrokerCommand: AsyncParsableCommand {
         help: "Listen on this port of this machine; up to 10 times. Ignored where the file names a listener.")
     var ports: [Int] = []
 
+    @Flag(
+        name: [.customShort("d"), .customLong("daemon")],
+        help:
+            "Go on in the background; returns when clients may connect. Without log_dest file or syslog nothing is logged then."
+    )
+    var isDaemon = false
+
     @Flag(name: [.customShort("v"), .customLong("verbose")], help: "Log everything; beats the file.")
     var isVerbose = false
 
@@ -47,21 +54,11 @@ struct BrokerCommand: AsyncParsableCommand {
     func run() async throws {
         let source = try source()
         let (configuration, warnings) = try load(source)
+        if isDaemon, !isTest, !Daemon.isChild { throw ExitCode(try Daemon.start()) }
         var secrets = StartSecrets()
         secrets.tlsKeyLog = tlsKeyLog
         secrets.passphrases = askForPassphrases(configuration)
-        guard !isTest else {
-            for warning in warnings { Self.complain("\(warning.severity.rawValue): \(warning)") }
-            let problems = Broker.transportProblems(configuration, secrets)
-            for problem in problems { Self.complain("Error: \(problem)") }
-            if !problems.isEmpty { throw ExitCode(3) }
-            do throws(AccessFileError) {
-                for remark in try Broker.loadAccess(configuration).remarks { Self.complain("warning: \(remark)") }
-            } catch {
-                throw Self.wrong(error)
-            }
-            return
-        }
+        guard !isTest else { return try test(configuration, secrets, warnings) }
         // Before anybody can connect: whoever sees us listen may stop us.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1, .sigusr2, .sighup)
         ReopenSignal.ignore()
@@ -70,14 +67,13 @@ struct BrokerCommand: AsyncParsableCommand {
             broker = try Broker(configuration, secrets)
             try broker.start(source: source, warnings: warnings)
         } catch let error as TransportProblems {
-            for problem in error.problems { Self.complain("Error: \(problem)") }
-            throw ExitCode(3)
+            throw Self.failed(error.problems.map(\.description), status: 3, configuration)
         } catch let error as AccessFileError {
-            throw Self.wrong(error)
+            throw Self.failed([Broker.diagnostic(for: error, in: configuration).description], status: 3, configuration)
         } catch {
-            Self.complain("Error: \(error)")
-            throw ExitCode(1)
+            throw Self.failed(["\(error)"], status: 1, configuration)
         }
+        Daemon.isReady()
         let reopening = ReopenSignal { [broker] in broker.reopenLog() }
         serving: for await signal in signals {
             switch signal {
@@ -89,6 +85,20 @@ struct BrokerCommand: AsyncParsableCommand {
         }
         reopening.end()
         await broker.stop()
+    }
+
+    /// `--test-config`: everything a start would read is read, and nothing is opened.
+    private func test(_ configuration: BrokerConfiguration, _ secrets: StartSecrets, _ warnings: [Diagnostic]) throws {
+        for warning in warnings { Self.complain("\(warning.severity.rawValue): \(warning)") }
+        let found = Broker.transportProblems(configuration, secrets)
+        for one in found { Self.complain("\(one.severity == .error ? "Error" : one.severity.rawValue): \(one)") }
+        if found.contains(where: { $0.severity == .error }) { throw ExitCode(3) }
+        do throws(AccessFileError) {
+            for remark in try Broker.loadAccess(configuration).remarks { Self.complain("warning: \(remark)") }
+        } catch {
+            Self.complain("Error: \(Broker.diagnostic(for: error, in: configuration))")
+            throw ExitCode(3)
+        }
     }
 
     /// Encrypted keys whose passphrase no file holds: whoever sits at the terminal knows it. Kept for reloads.
@@ -129,10 +139,11 @@ struct BrokerCommand: AsyncParsableCommand {
         return ExitCode(3)
     }
 
-    /// A password, ACL or PSK file that cannot be used is a mistake in the configuration.
-    private static func wrong(_ error: AccessFileError) -> ExitCode {
-        complain("Error: \(error)")
-        return ExitCode(3)
+    /// There is no start: whoever tried hears of it, and the log has it.
+    private static func failed(_ problems: [String], status: Int32, _ configuration: BrokerConfiguration) -> ExitCode {
+        for problem in problems { complain("Error: \(problem)") }
+        Broker.recordFailure(problems, configuration)
+        return ExitCode(status)
     }
 
     private static func complain(_ text: String) {

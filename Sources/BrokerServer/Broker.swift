@@ -40,8 +40,7 @@ package final class Broker: Sendable {
         self.secrets = secrets
         let privileges = try Privileges(user: configuration.user)
         self.privileges = privileges
-        log = try LogWriter(configuration.log)
-        if let privileges { log.give(to: privileges) }
+        log = try LogWriter(configuration.log, privileges)
         keyLog = try secrets.tlsKeyLog.map { try KeyLog(path: $0) }
         // Before the files are read: what changes meanwhile is noticed.
         let stamps = FileStamps.all(configuration)
@@ -131,6 +130,13 @@ package final class Broker: Sendable {
         service?.ready(status: summary)
         startWatchdog()
         startWatch()
+    }
+
+    /// Why there was no start, for who looks for it in the log: standard error has it from whoever calls this. Where the log cannot be
+    /// opened, that was the reason.
+    package static func recordFailure(_ problems: [String], _ configuration: BrokerConfiguration) {
+        guard let log = try? LogWriter(configuration.log, try Privileges(user: configuration.user)) else { return }
+        for problem in problems { log.writeAside(.error, "Error: \(problem)") }
     }
 
     /// Tells every client, waits until they have heard, and stops. Returns within ten seconds.
@@ -235,12 +241,20 @@ extension Broker {
     /// Nobody is served worse for want of this file, so its absence stops nothing: a folder below /run is often made by
     /// whoever starts a service, and not there at another start.
     private func writePid(_ path: String) {
-        guard let file = fopen(path, "w") else {
+        let flags = O_WRONLY | O_CREAT | O_CLOEXEC
+        let descriptor: Int32
+        if let privileges {
+            descriptor = (try? privileges.open(path, flags, mode: 0o644)) ?? -1
+        } else {
+            descriptor = Glibc.open(path, flags, 0o644)
+        }
+        guard descriptor >= 0 else {
             let reason = String(cString: strerror(errno))
             return log.write(.warning, "Warning: pid_file \(path) cannot be written: \(reason).")
         }
-        if let privileges { privileges.give(fileno(file)) }
-        fputs("\(getpid())\n", file)
-        fclose(file)
+        let text = "\(getpid())\n"
+        ftruncate(descriptor, 0)
+        Glibc.write(descriptor, text, text.utf8.count)
+        close(descriptor)
     }
 }

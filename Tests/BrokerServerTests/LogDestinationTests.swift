@@ -52,6 +52,30 @@ struct LogDestinationTests {
         #expect(program.standardError.contains("\(program.directory)/no/such.log"))
     }
 
+    @Test("Why there was no start stands in the log file, too, with file and line")
+    func failedStart() throws {
+        let port = try #require(Loopback.freePort())
+        for (settings, status, words) in [
+            ("listener \(port) 192.0.2.1\n", Int32(1), "cannot listen on port \(port) of 192.0.2.1: "),
+            ("listener \(port) 127.0.0.1\nsocket_domain ipv6\n", 1, "socket_domain leaves no address of it"),
+            (
+                "listener \(port) 127.0.0.1\nacl_file /nonexistent/acl\n", 3,
+                "broker.conf:3: acl_file /nonexistent/acl: "
+            ),
+            (
+                "listener \(port) 127.0.0.1\ncafile /nonexistent/ca\ncertfile /nonexistent/c\nkeyfile /k\n", 3,
+                "broker.conf:4: "
+            ),
+        ] {
+            let program = try Program(
+                ["broker", "-c", "{directory}/broker.conf"],
+                files: ["broker.conf": "log_dest file {directory}/martlet.log\n" + settings])
+            #expect(program.exitStatus(withinMilliseconds: patienceMilliseconds) == status)
+            #expect(program.standardError.contains(words), "\(program.standardError)")
+            #expect(program.file("martlet.log").contains(words), "\(program.file("martlet.log"))")
+        }
+    }
+
     @Test("A log file is continued, not replaced")
     func appends() throws {
         let program = try visited("log_dest file {directory}/martlet.log\n")

@@ -212,6 +212,43 @@ struct ProcessTests {
     }
 
     @Test(
+        "what root opens for its user it opens through no link of that user's: pid_file, log file",
+        .enabled(if: geteuid() == 0 && getpwnam("nobody") != nil, "only root can become somebody else"))
+    func followsNoLinks() throws {
+        let nobody = try #require(getpwnam("nobody")).pointee
+        let folder = try Folder()
+        #expect(chown(folder.path, nobody.pw_uid, nobody.pw_gid) == 0)
+        let secrets = try Folder()
+        let secret = "\(secrets.path)/shadow"
+        try "precious".write(toFile: secret, atomically: true, encoding: .utf8)
+        #expect(chmod(secret, 0o600) == 0)
+        for name in ["x.pid", "x.log"] { #expect(symlink(secret, "\(folder.path)/\(name)") == 0) }
+        func untouched() throws -> Bool {
+            var info = stat()
+            let isThere = stat(secret, &info) == 0 && info.st_uid == 0
+            return try isThere && String(contentsOfFile: secret, encoding: .utf8) == "precious"
+        }
+
+        let port = try #require(Loopback.freePort())
+        let running = try Program(
+            ["broker", "-c", "{directory}/broker.conf"],
+            files: ["broker.conf": conf("user nobody\npid_file \(folder.path)/x.pid\n", port: port)])
+        #expect(running.answers(port: port))
+        #expect(
+            Deadline(milliseconds: patienceMilliseconds).wait {
+                running.standardError.contains("/x.pid cannot be written")
+            })
+        #expect(try untouched())
+
+        let refused = try Program(
+            ["broker", "-c", "{directory}/broker.conf"],
+            files: ["broker.conf": "user nobody\nlog_dest file \(folder.path)/x.log\n"])
+        #expect(refused.exitStatus(withinMilliseconds: patienceMilliseconds) == 1)
+        #expect(refused.standardError.contains("/x.log: cannot open it for writing"))
+        #expect(try untouched())
+    }
+
+    @Test(
         "a user that is not there stops the start: status 1, with the name",
         .enabled(if: geteuid() == 0, "only root can become somebody else"))
     func unknownUser() throws {

@@ -1,11 +1,16 @@
 """Who may come in: the embedded defaults, listeners, and anonymous clients. 127.0.0.2 stands in for the machine's other
 addresses: a listener on 127.0.0.1 does not answer there, one on every interface does, and nothing leaves the loopback."""
 
+import os
+import shlex
+import signal
 import socket
+import subprocess
+import time
 
 import pytest
 
-from broker import Broker, answers, free_port
+from broker import COMMAND, IS_MOSQUITTO, Broker, answers, free_port
 from peers import V5, V31, V311, VERSION_NAMES, Peer
 from tools import run
 
@@ -112,3 +117,45 @@ def test_sigterm_ends_the_broker_cleanly():
             client.gone()
         finally:
             client.close()
+
+
+# ---- In the background
+
+
+def daemon(tmp_path, conf):
+    """`-d`, as mosquitto has it; returns what its parent said, once that has ended."""
+    path = tmp_path / "broker.conf"
+    path.write_text(conf)
+    tmp_path.chmod(0o755)
+    command = shlex.split(COMMAND.replace("-c {conf}", f"-d -c {shlex.quote(str(path))}"))
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.skipif(IS_MOSQUITTO, reason="mosquitto's parent says 0 before anybody listens")
+def test_in_the_background_it_serves_when_its_parent_ends(tmp_path):
+    port, pid_file, log = free_port(), tmp_path / "m.pid", tmp_path / "m.log"
+    started = daemon(
+        tmp_path, f"listener {port} 127.0.0.1\nallow_anonymous true\npid_file {pid_file}\nlog_dest file {log}\n")
+    assert started.returncode == 0, started.stderr
+    pid = int(pid_file.read_text())
+    try:
+        assert run("mosquitto_pub -h 127.0.0.1 -t a -m x", port).returncode == 0
+        assert os.getsid(pid) == pid, "it has a session of its own"
+        for descriptor in (0, 1, 2):
+            assert os.readlink(f"/proc/{pid}/fd/{descriptor}") == "/dev/null"
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + 60
+    while pid_file.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not pid_file.exists() and log.read_text().endswith(" terminating\n")
+
+
+@pytest.mark.skipif(IS_MOSQUITTO, reason="mosquitto's parent says 0 before anybody listens")
+def test_in_the_background_what_goes_wrong_is_told_before(tmp_path):
+    with Broker() as other:
+        taken = daemon(tmp_path, f"listener {other.port} 127.0.0.1\n")
+    assert taken.returncode == 1 and "cannot listen on port" in taken.stderr
+    missing = daemon(tmp_path, "listener 1883 127.0.0.1\nacl_file /nonexistent\n")
+    assert missing.returncode == 3 and "broker.conf:2: acl_file /nonexistent" in missing.stderr
+    assert daemon(tmp_path, "bogus\n").returncode == 3

@@ -17,15 +17,15 @@ final class LogWriter: Sendable {
         fileprivate let path: String?
         fileprivate var file: Int32
 
-        /// Opens the log file if there is one; throws where it cannot.
-        init(_ configuration: LogConfiguration) throws(LogFileError) {
+        /// Opens the log file if there is one, by `privileges` for the user that the broker becomes; throws where it cannot.
+        init(_ configuration: LogConfiguration, _ privileges: Privileges? = nil) throws(LogFileError) {
             self.configuration = configuration
             timestamp = configuration.timestamp
             var path: String?
             for case .file(let named) in configuration.destinations { path = named }
             self.path = path
             file = -1
-            if let path { file = try LogWriter.open(path) }
+            if let path { file = try LogWriter.open(path, privileges) }
         }
 
         /// Where it is not used after all.
@@ -39,8 +39,8 @@ final class LogWriter: Sendable {
     private let topicLines = NIOLockedValueBox<[(topic: String, text: String)]>([])
     private static let topicLinesMax = 1000
 
-    init(_ configuration: LogConfiguration) throws {
-        let setup = try Setup(configuration)
+    init(_ configuration: LogConfiguration, _ privileges: Privileges? = nil) throws {
+        let setup = try Setup(configuration, privileges)
         self.setup = NIOLockedValueBox(setup)
         interest = Synchronization.Atomic(LogWriter.packed(configuration))
         LogWriter.openSyslog(configuration)
@@ -83,20 +83,31 @@ final class LogWriter: Sendable {
         close(old)
     }
 
-    private static func open(_ path: String) throws(LogFileError) -> Int32 {
-        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
+    private static func open(_ path: String, _ privileges: Privileges? = nil) throws(LogFileError) -> Int32 {
+        let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC
+        let descriptor: Int32
+        do {
+            descriptor = try privileges?.open(path, flags, mode: 0o640) ?? Glibc.open(path, flags, 0o640)
+        } catch { throw LogFileError(path: path, reason: "\(error)") }
         guard descriptor >= 0 else { throw LogFileError(path: path, reason: String(cString: strerror(errno))) }
         return descriptor
     }
 
-    /// Gives the log file to the user the broker becomes, who opens it anew one day.
-    func give(to privileges: Privileges) {
-        setup.withLockedValue { if $0.file >= 0 { privileges.give($0.file) } }
-    }
-
     func wants(_ type: LogType) -> Bool { types.contains(LogTypes(type)) }
 
-    func write(_ type: LogType, _ text: @autoclosure () -> String) {
+    func write(_ type: LogType, _ text: @autoclosure () -> String) { write(type, text(), to: { _ in true }) }
+
+    /// For what standard error is told anyway: to the file and to syslog alone.
+    func writeAside(_ type: LogType, _ text: String) {
+        write(type, text) { destination in
+            switch destination {
+            case .file, .syslog: true
+            default: false
+            }
+        }
+    }
+
+    private func write(_ type: LogType, _ text: @autoclosure () -> String, to isMeant: (LogDestination) -> Bool) {
         guard wants(type) else { return }
         let (configuration, timestamp) = setup.withLockedValue { ($0.configuration, $0.timestamp) }
         guard !configuration.destinations.isEmpty else { return }
@@ -114,7 +125,7 @@ final class LogWriter: Sendable {
             text = line
         }
         line += "\n"
-        for destination in configuration.destinations {
+        for destination in configuration.destinations where isMeant(destination) {
             switch destination {
             case .standardError: LogWriter.put(line, STDERR_FILENO)
             case .standardOutput: LogWriter.put(line, STDOUT_FILENO)

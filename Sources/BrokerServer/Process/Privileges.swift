@@ -37,8 +37,27 @@ struct Privileges: Sendable {
         guard setuid(0) != 0 else { throw PrivilegeError.refused(name, "root came back") }
     }
 
-    /// Gives a file that root made to the user, so that it can be written after `drop`.
-    func give(_ descriptor: Int32) { _ = fchown(descriptor, user, group) }
+    /// Opens a file to write into it, as the user; one that does not exist becomes the user's. Where the user may not, root
+    /// opens it and gives it away, so that it can be written after `drop`: but through no link, since whoever may write in its
+    /// folder could have pointed that at any file of the machine. -1 and `errno` where it cannot be.
+    func open(_ path: String, _ flags: Int32, mode: mode_t) throws -> Int32 {
+        let (own, reason) = try lowered {
+            let descriptor = Glibc.open(path, flags, mode)
+            return (descriptor, errno)
+        }
+        errno = reason
+        guard own < 0, reason == EACCES else { return own }
+        let descriptor = Glibc.open(path, flags | O_NOFOLLOW, mode)
+        guard descriptor >= 0 else { return -1 }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1 else {
+            close(descriptor)
+            errno = ELOOP
+            return -1
+        }
+        _ = fchown(descriptor, user, group)
+        return descriptor
+    }
 
     private static func reason() -> String { String(cString: strerror(errno)) }
 }
