@@ -39,6 +39,8 @@ def test_embedded_defaults_answer_on_ipv6_too():
     if not HAS_IPV6:
         pytest.skip("this machine has no IPv6")
     with Broker(conf=None) as broker:
+        # IPv4 answers while IPv6 is still to be opened; who is served meets both.
+        assert run("mosquitto_pub -h 127.0.0.1 -t a -m x", broker.port).returncode == 0
         assert answers("::1", broker.port)
 
 
@@ -148,7 +150,7 @@ def test_in_the_background_it_serves_when_its_parent_ends(tmp_path):
     end = time.monotonic() + 60
     while pid_file.exists() and time.monotonic() < end:
         time.sleep(0.05)
-    assert not pid_file.exists() and log.read_text().endswith(" terminating\n")
+    assert not pid_file.exists() and " terminating\n" in log.read_text()
 
 
 @pytest.mark.skipif(IS_MOSQUITTO, reason="mosquitto's parent says 0 before anybody listens")
