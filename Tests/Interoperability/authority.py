@@ -18,7 +18,7 @@ class Authority:
         self.certificate = self.folder / f"{name}.crt"
 
     def issue(self, name, subject, extensions="", days=20):
-        """`days=0` is expired at once. Returns the paths of certificate and key."""
+        """`days=-1` has expired. Returns the paths of certificate and key."""
         openssl(self.folder, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr",
                 "-subj", subject)
         extension_file = self.folder / f"{name}.ext"

@@ -8,6 +8,7 @@ import itertools
 import os
 import pathlib
 import random
+import re
 import shlex
 import signal
 import socket
@@ -20,6 +21,9 @@ COMMAND = os.environ.get("MARTLET_BROKER") or f"{shlex.quote(str(ROOT / '.build/
 
 # Debian's mosquitto 2.0.11 is what these tests were written against; it lacks what 2.1 and Martlet have.
 IS_MOSQUITTO = "mosquitto" in os.path.basename(shlex.split(COMMAND)[0])
+
+#: Seconds for whatever is sure to happen: a busy machine may take that much longer. Each test has several of them (pytest.ini).
+WAIT = 60.0
 
 
 _candidates = itertools.cycle(random.Random(os.getpid()).sample(range(10_000, 32_000), 2_000))
@@ -47,7 +51,38 @@ def answers(host, port, seconds=2.0):
         return False
 
 
-def end_process(process, how=signal.SIGKILL, seconds=60.0):
+def until(condition, failure, seconds=WAIT):
+    """Asks until `condition()` is true, and returns what it said; `failure()` is what there is instead."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, failure()
+        time.sleep(0.02)
+    return found
+
+
+def whole_lines(path):
+    """Of a log that somebody is writing: without a last line that is only partly there."""
+    text = path.read_text(errors="replace")
+    return text[:text.rfind("\n") + 1]
+
+
+def says_that_it_runs(conf):
+    """Whether a broker with that configuration says so where we read. Its listeners open one after another: then all of them are open."""
+    types = re.findall(r"^log_type (.*)$", conf, re.MULTILINE)
+    destinations = re.findall(r"^log_dest (.*)$", conf, re.MULTILINE)
+    return (not types or {"all", "information"} & set(types)) and (not destinations or {"stdout", "stderr"} & set(destinations))
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+            return True
+    except OSError:
+        return False
+
+
+def end_process(process, how=signal.SIGKILL, seconds=WAIT):
     """Sends that signal to a process of ours, where it still runs, and waits until it is gone; returns its exit status."""
     process.send_signal(how)
     return process.wait(timeout=seconds)
@@ -78,28 +113,27 @@ class Broker:
             shlex.split(command), stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
         )
         try:
-            # Listeners open one after another; the last is open when the log says so, if it is asked to.
-            self._wait_until_it_listens(seconds=15, everywhere="log_type all" in text)
+            self._wait_until_it_listens(everywhere=says_that_it_runs(text))
         except BaseException:
             self.stop()
             raise
 
-    def _wait_until_it_listens(self, seconds, everywhere):
+    def _wait_until_it_listens(self, everywhere, seconds=WAIT):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
-                raise RuntimeError(f"the broker ended with status {self.process.returncode}:\n{self.log}")
-            if answers("127.0.0.1", self.port, seconds=0.5) and (not everywhere or " running\n" in self.log):
+                said = self._log_path.read_text(errors="replace")
+                raise RuntimeError(f"the broker ended with status {self.process.returncode}:\n{said}")
+            if (not everywhere or " running\n" in self.log) and answers("127.0.0.1", self.port):
                 return
             time.sleep(0.02)
         raise RuntimeError(f"nothing listens on port {self.port} after {seconds} s:\n{self.log}")
 
     @property
     def log(self):
-        self._log.flush()
-        return self._log_path.read_text(errors="replace")
+        return whole_lines(self._log_path)
 
-    def terminate(self, seconds=10):
+    def terminate(self, seconds=WAIT):
         """SIGTERM, and the exit status. A broker that is not gone in time is a failure."""
         return end_process(self.process, signal.SIGTERM, seconds)
 

@@ -6,7 +6,7 @@ import shlex
 import signal
 import subprocess
 
-from broker import ROOT, answers, end_process, free_port
+from broker import ROOT, answers, end_process, free_port, whole_lines
 from our_tools import PROGRAM
 from seeds import logged
 
@@ -38,7 +38,7 @@ class ChatBroker:
         self.log_file = open(self.folder / "log", "wb")
         self.process = subprocess.Popen(
             shlex.split(self.line), stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file)
-        logged(self, " running", seconds=60)
+        logged(self, " running")
 
     def restart(self, how):
         """Ends it by that signal, and starts it again on the same folder."""
@@ -48,7 +48,7 @@ class ChatBroker:
 
     @property
     def log(self):
-        return (self.folder / "log").read_text(errors="replace")
+        return whole_lines(self.folder / "log")
 
     def where(self, entering, user=None):
         """Options by which a tool comes to one of the three ports, as the exercise has them."""

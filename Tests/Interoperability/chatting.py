@@ -9,11 +9,8 @@ import tempfile
 import threading
 import time
 
-from broker import end_process
+from broker import WAIT, end_process
 from our_tools import PROGRAM
-
-#: A busy machine may take that much longer, in seconds.
-WAIT = 60.0
 
 
 class Chat:

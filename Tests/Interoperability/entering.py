@@ -7,6 +7,7 @@ import subprocess
 
 import paho.mqtt.client as paho
 
+from broker import WAIT
 from tools import run
 
 HERE = pathlib.Path(__file__).parent
@@ -36,7 +37,7 @@ def openssl(port, ca, certificate=None, version="tlsv1.3"):
     done = subprocess.run(
         ["openssl", "s_client", "-connect", f"localhost:{port}", "-verify_hostname", "localhost", "-verify_return_error",
          "-CAfile", str(ca), "-" + version.replace("v1.", "1_"), "-quiet", *shown],
-        input=CONNECT_AND_LEAVE, capture_output=True, timeout=15)
+        input=CONNECT_AND_LEAVE, capture_output=True, timeout=WAIT)
     return Attempt(done.stdout.startswith(bytes.fromhex("20020000")), done.stderr.decode(errors="replace"))
 
 
@@ -53,7 +54,7 @@ def paho_client(port, ca, certificate=None):
         return Attempt(False, str(error))
     client.loop_start()
     try:
-        return Attempt(ends.get(timeout=10) == 0, "\n".join(words))
+        return Attempt(ends.get(timeout=WAIT) == 0, "\n".join(words))
     finally:
         client.on_disconnect = None
         client.disconnect()
@@ -65,5 +66,5 @@ def mqtt_js(port, ca, certificate=None):
     shown = [f"{certificate}.crt", f"{certificate}.key"] if certificate else []
     done = subprocess.run(
         ["node", str(HERE / "websocket_entry.js"), f"wss://localhost:{port}/mqtt", str(ca), *shown],
-        capture_output=True, text=True, timeout=30, env={**os.environ, "NODE_PATH": "/usr/share/nodejs"})
+        capture_output=True, text=True, timeout=WAIT, env={**os.environ, "NODE_PATH": "/usr/share/nodejs"})
     return Attempt(done.stdout.strip() == "in", done.stdout + done.stderr)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from authority import Authority
-from broker import ROOT, Broker, free_port
+from broker import ROOT, WAIT, Broker, end_process, free_port
 from peers import Peer
 
 BUILT = pathlib.Path(ROOT) / ".build/examples/debug"
@@ -28,12 +28,11 @@ class Example:
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
+        end_process(self.process)
         self.process.stdout.close()
 
 
-def hears(peer, topic, text, example, seconds=10):
+def hears(peer, topic, text, example, seconds=WAIT):
     """Publishes until the example prints: its subscription may still be on its way."""
     import select
 
@@ -54,7 +53,7 @@ def test_publisher(broker):
     reader = Peer(broker.port)
     assert reader.subscribe("lines", qos=1) == [1]
     with Example("Publisher", "lines", "127.0.0.1", broker.port) as example:
-        said, _ = example.process.communicate("one\ntwo\nthree\n", timeout=20)
+        said, _ = example.process.communicate("one\ntwo\nthree\n", timeout=WAIT)
         assert (example.process.returncode, said) == (0, "")
     assert [message.payload for message in reader.take(3)] == [b"one", b"two", b"three"]
 
@@ -62,24 +61,24 @@ def test_publisher(broker):
 def test_mosquittos_clients_on_the_other_side(broker):
     """A retained message from mosquitto_pub, and mosquitto_sub for ours."""
     name = ["-h", "127.0.0.1", "-p", str(broker.port)]
-    subprocess.run(["mosquitto_pub", *name, "-t", "old/1", "-m", "kept", "-r", "-q", "2"], check=True, timeout=20)
+    subprocess.run(["mosquitto_pub", *name, "-t", "old/1", "-m", "kept", "-r", "-q", "2"], check=True, timeout=WAIT)
     with Example("Subscriber", "old/#", "127.0.0.1", broker.port) as example:
         assert example.line() == "old/1 kept\n"
     reader = subprocess.Popen(
-        ["stdbuf", "-oL", "mosquitto_sub", *name, "-t", "new/#", "-t", "ready", "-v", "-C", "3", "-W", "20"],
+        ["stdbuf", "-oL", "mosquitto_sub", *name, "-t", "new/#", "-t", "ready", "-v", "-C", "3", "-W", "60"],
         stdout=subprocess.PIPE, text=True)
     peer = Peer(broker.port)
     peer.subscribe("new/#", qos=1)
     peer.publish("ready", b"go", qos=1, retain=True)
     assert reader.stdout.readline().startswith("ready")
     with Example("Publisher", "new/1", "127.0.0.1", broker.port) as example:
-        example.process.communicate("one\ntwo\n", timeout=20)
-    assert reader.communicate(timeout=20)[0] == "new/1 one\nnew/1 two\n"
+        example.process.communicate("one\ntwo\n", timeout=WAIT)
+    assert reader.communicate(timeout=WAIT)[0] == "new/1 one\nnew/1 two\n"
 
 
 def test_publisher_says_that_nobody_listens(broker):
     with Example("Publisher", "nobody/listens", "127.0.0.1", broker.port) as example:
-        said, _ = example.process.communicate("one\n", timeout=20)
+        said, _ = example.process.communicate("one\n", timeout=WAIT)
         assert said == "nobody listens to nobody/listens\n"
 
 
@@ -92,7 +91,7 @@ def test_callbacks(broker):
 
 def test_request_and_response(broker):
     with Example("RequestResponse", "127.0.0.1", broker.port) as example:
-        said, _ = example.process.communicate(timeout=20)
+        said, _ = example.process.communicate(timeout=WAIT)
         assert said == "1 doubled is 2\n2 doubled is 4\n3 doubled is 6\n"
         assert example.process.returncode == 0
 
@@ -123,5 +122,5 @@ def test_tls(open_folder):
         for trust, word in (("ca", "secure/example nobody else reads this\n"), ("foreign", "→")):
             with Example(
                 "Secure", folder / f"{trust}.crt", "localhost", port, folder / "me.crt", folder / "me.key") as example:
-                said, _ = example.process.communicate(timeout=20)
+                said, _ = example.process.communicate(timeout=WAIT)
                 assert word in said and example.process.returncode == 0, said

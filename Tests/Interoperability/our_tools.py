@@ -3,11 +3,12 @@
 import os
 import pathlib
 import shlex
+import signal
 import subprocess
 import tempfile
 import time
 
-from broker import ROOT, answers, free_port
+from broker import ROOT, WAIT, answers, end_process, free_port, says_that_it_runs, until, whole_lines
 
 PROGRAM = pathlib.Path(os.environ.get("MARTLET_PROGRAM") or ROOT / ".build/debug/martlet").resolve()
 _links = tempfile.TemporaryDirectory(prefix="martlet-names-")
@@ -23,7 +24,7 @@ GOLDEN = pathlib.Path(__file__).parent / "golden"
 ENVIRONMENT = {**os.environ, "HOME": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent", "TZ": "UTC"}
 
 
-def run(house, line, stdin=b"", seconds=20):
+def run(house, line, stdin=b"", seconds=WAIT):
     """Runs `mosquitto_pub …` of a house; a list is taken as it is."""
     words = shlex.split(line) if isinstance(line, str) else list(line)
     return subprocess.run(
@@ -51,7 +52,7 @@ class Listener:
     def errors(self):
         return self.paths[1].read_text(errors="replace")
 
-    def until(self, text, count=1, seconds=20):
+    def until(self, text, count=1, seconds=WAIT):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.output.count(text) >= count:
@@ -59,16 +60,14 @@ class Listener:
             time.sleep(0.01)
         raise AssertionError(f"{text!r} did not come {count} times; there is:\n{self.output}{self.errors}")
 
-    def end(self, seconds=20):
+    def end(self, seconds=WAIT):
         return self.process.wait(timeout=seconds)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        end_process(self.process)
         for file in self.files:
             file.close()
         self.folder.cleanup()
@@ -87,22 +86,24 @@ class HouseBroker:
         self.log_path = pathlib.Path(self.folder.name) / "log"
         self.log_file = open(self.log_path, "wb")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file)
-        end = time.monotonic() + 15
-        while not answers("127.0.0.1", self.port, 0.2):
+        end = time.monotonic() + WAIT
+        while (says_that_it_runs(conf) and " running\n" not in self.log) or not answers("127.0.0.1", self.port):
             if self.process.poll() is not None or time.monotonic() > end:
                 raise AssertionError(f"{house} does not listen:\n{self.log}")
             time.sleep(0.02)
 
     @property
     def log(self):
-        return self.log_path.read_text(errors="replace")
+        return whole_lines(self.log_path)
+
+    def subscribed(self, name):
+        """Waits until the client of that name has its SUBACK; `log_type subscribe` has to be on."""
+        until(lambda: f"Sending SUBACK to {name}\n" in self.log, lambda: f"no SUBACK to {name}:\n{self.log}")
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=20)
+        end_process(self.process, signal.SIGTERM)
         self.log_file.close()
         self.folder.cleanup()

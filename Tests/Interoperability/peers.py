@@ -9,10 +9,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from broker import WAIT
+
 V31, V311, V5 = paho.MQTTv31, paho.MQTTv311, paho.MQTTv5
 VERSIONS = [V31, V311, V5]
 VERSION_NAMES = {V31: "3.1", V311: "3.1.1", V5: "5"}
-WAIT = 10.0  # seconds for anything that has to come
 QUIET = 0.3  # seconds for what must not come, where no later message can prove it
 
 

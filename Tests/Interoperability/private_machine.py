@@ -15,7 +15,7 @@ GET_FLAGS, SET_FLAGS, UP = 0x8913, 0x8914, 1
 def available():
     """Whether this user may have such a machine; containers often forbid it."""
     try:
-        return subprocess.run(["unshare", "-rnm", "true"], capture_output=True, timeout=30).returncode == 0
+        return subprocess.run(["unshare", "-rnm", "true"], capture_output=True, timeout=60).returncode == 0
     except OSError:
         return False
 

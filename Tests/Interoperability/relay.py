@@ -5,6 +5,8 @@ import random
 import socket
 import threading
 
+from broker import WAIT
+
 
 class Relay:
     def __init__(self, port, seed=0, least=200, most=4_000, cuts=12):
@@ -23,10 +25,14 @@ class Relay:
         while True:
             try:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self.target), timeout=5)
-                far.settimeout(None)
             except OSError:
                 return
+            try:
+                far = socket.create_connection(("127.0.0.1", self.target), timeout=WAIT)
+            except OSError:
+                near.close()
+                continue
+            far.settimeout(None)
             with self._lock:
                 budget = [self._random.randint(self._least, self._most) if self.cuts_left > 0 else None]
                 self._open |= {near, far}

@@ -4,9 +4,8 @@ import pathlib
 import re
 import shlex
 import subprocess
-import time
 
-from broker import COMMAND, Broker, free_port
+from broker import COMMAND, Broker, free_port, until
 
 SEEDS = pathlib.Path(__file__).resolve().parent / "seeds"
 
@@ -54,7 +53,7 @@ class Recipe:
         command(self.folder, f"openssl {line}")
 
     def issue(self, name, subject, days=365):
-        """`days=0` is expired at once."""
+        """`days=-1` has expired."""
         self._openssl(f"genrsa -out {name}.key 2048")
         self._openssl(f"req -out {name}.csr -key {name}.key -new -subj '{subject}'")
         self._openssl(f"x509 -req -in {name}.csr -CA {self.ca}.crt -CAkey {self.ca}.key -passin pass:secret"
@@ -88,11 +87,11 @@ class OurTool:
         """By request and signature; OpenSSL signs what is to have expired, for we refuse to."""
         martlet(self.folder, f"martlet certs key {name}.key")
         martlet(self.folder, f"martlet certs csr --key {name}.key --subject '{subject}' --out {name}.csr")
-        if days:
+        if days > 0:
             martlet(self.folder, f"martlet certs sign {name}.csr --ca {self.ca}.crt --days {days} --out {name}.crt")
         else:
             command(self.folder, f"openssl x509 -req -in {name}.csr -CA {self.ca}.crt -CAkey {self.ca}.key"
-                                 f" -CAcreateserial -out {name}.crt -days 0")
+                                 f" -CAcreateserial -out {name}.crt -days {days}")
 
     def server(self, name, host):
         martlet(self.folder, f"martlet certs server {host} --ca {self.ca}.crt --out {name}.crt")
@@ -107,14 +106,8 @@ class OurTool:
 MAKERS = {"openssl": Recipe, "martlet": OurTool}
 
 
-def logged(broker, text, seconds=5):
+def logged(broker, text):
     """Waits for a line with the text, and returns it."""
-
-
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        for line in broker.log.splitlines():
-            if text in line:
-                return line
-        time.sleep(0.02)
-    raise AssertionError(f"no line with {text!r} in:\n{broker.log}")
+    return until(
+        lambda: next((line for line in broker.log.splitlines() if text in line), None),
+        lambda: f"no line with {text!r} in:\n{broker.log}")

@@ -5,12 +5,14 @@ import asyncio
 import aiomqtt
 import pytest
 
+from broker import WAIT
+
 CLIENTS = 20
 EACH = 10
 
 
 def client(broker, name, version=aiomqtt.ProtocolVersion.V311, **options):
-    return aiomqtt.Client("127.0.0.1", broker.port, identifier=name, protocol=version, timeout=10, **options)
+    return aiomqtt.Client("127.0.0.1", broker.port, identifier=name, protocol=version, timeout=WAIT, **options)
 
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
@@ -47,7 +49,7 @@ def test_twenty_clients_hear_all_of_each_other(broker, topic, version, qos):
         return await asyncio.gather(*(member(number) for number in range(CLIENTS)))
 
     expected = {number: list(range(EACH)) for number in range(CLIENTS)}
-    for heard in asyncio.run(asyncio.wait_for(everybody(), 40)):
+    for heard in asyncio.run(asyncio.wait_for(everybody(), 4 * WAIT)):
         assert heard == expected, "everything, once, in each speaker's order"
 
 
@@ -74,4 +76,4 @@ def test_a_will_and_a_retained_message(broker, topic):
             await late.publish(f"{topic}/state", b"", retain=True)
         return states
 
-    assert asyncio.run(asyncio.wait_for(story(), 20)) == [b"online", b"offline", b"offline"]
+    assert asyncio.run(asyncio.wait_for(story(), 4 * WAIT)) == [b"online", b"offline", b"offline"]

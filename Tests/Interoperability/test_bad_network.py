@@ -4,7 +4,7 @@ import queue
 
 import pytest
 
-from broker import IS_MOSQUITTO, Broker
+from broker import IS_MOSQUITTO, WAIT, Broker
 from peers import V5, V311, VERSION_NAMES, Peer
 from relay import Relay
 
@@ -42,11 +42,11 @@ def test_what_is_acknowledged_is_delivered(broker, topic, version, qos, side, se
             peer.connect()
         infos = [writer.client.publish(topic, str(index), qos=qos) for index in range(COUNT)]
         for info in infos:
-            info.wait_for_publish(timeout=30)
+            info.wait_for_publish(timeout=WAIT)
             assert info.is_published()
         got, wanted = [], set(range(COUNT))
         while wanted - set(got):
-            got.append(int(reader.next(seconds=20).payload))
+            got.append(int(reader.next().payload))
         try:
             while True:
                 got.append(int(reader.next(seconds=0.5).payload))

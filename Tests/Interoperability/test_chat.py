@@ -11,7 +11,7 @@ from broker import IS_MOSQUITTO
 from chat_broker import ENTERING, ChatBroker
 from chatting import Chat, packets
 from our_tools import PROGRAM
-from peers import V5, Peer
+from peers import Peer
 from relay import Relay
 from seeds import logged, martlet
 
@@ -73,7 +73,7 @@ class Script(Peer):
     def expect(self, topic, payload, qos):
         """Passes over others until this comes, once, at its level; a login is answered."""
         while True:
-            message = self.next(seconds=60)
+            message = self.next()
             if message.topic == "/chat/login" and message.payload != b"carol":
                 self.client.publish("/chat/active", "carol", qos=1)
             if message.topic == topic and message.payload.decode() in (payload if isinstance(payload, tuple) else (payload,)):
@@ -118,7 +118,7 @@ def test_three_people(house, entering):
             alice.next("refused")
             assert packets(bob.next("status", name="alice", status="DO NOT DISTURB")) == ["← PUBLISH 0"]
             carol.expect("/chat/user/alice/status", "DO NOT DISTURB", 0)
-            logged(house, "Received PUBLISH from chat-alice (d0, q0, r0, m0, '/chat/user/alice/status', ... (14 bytes))", seconds=60)
+            logged(house, "Received PUBLISH from chat-alice (d0, q0, r0, m0, '/chat/user/alice/status', ... (14 bytes))")
 
             assert alice.quit() == 0
             assert packets(alice.next("gone"))[0] == "→ PUBLISH 2"
@@ -130,7 +130,7 @@ def test_three_people(house, entering):
     finally:
         carol.close()
     if entering == "certificate":
-        logged(house, "u'bob'", seconds=60)
+        logged(house, "u'bob'")
 
 
 def test_a_newcomer_has_the_list_within_a_second(house):
@@ -140,7 +140,7 @@ def test_a_newcomer_has_the_list_within_a_second(house):
         bob.arrived()
         alice.until_here("alice", "bob")
         best = 60.0
-        for _ in range(5):  # a busy machine may be late once
+        for _ in range(20):  # a busy machine may be late now and then
             with Chat("carol", where(house, "plain")) as carol:
                 began = carol.next("connected")["at"]
                 listed = carol.next("who")
@@ -293,7 +293,7 @@ def test_what_is_denied_says_so_and_why(house, version):
         carol.say("/msg carol end")
         carol.next("private", text="end")
         assert len(carol.all("private")) == 1 and not carol.all("status")
-    logged(house, "Denied PUBLISH from chat-mallory", seconds=60)
+    logged(house, "Denied PUBLISH from chat-mallory")
 
 
 @pytest.mark.parametrize("entering", ["tls", "certificate"])

@@ -1,6 +1,5 @@
 """Examples/chat-broker: made by its one command, and entered as the exercise has it. [D6] to [D8] [D20] [D22] to [D28]"""
 
-import functools
 import os
 import re
 import shlex
@@ -13,15 +12,10 @@ import private_machine
 from broker import IS_MOSQUITTO, ROOT
 from chat_broker import ENTERING, PREPARE, ChatBroker, prepare
 from chatting import Chat
-from our_tools import DEBIANS, ENVIRONMENT, OURS, PROGRAM, Listener
-from our_tools import run as run_for
-from seeds import logged as logged_within
+from our_tools import DEBIANS, ENVIRONMENT, OURS, PROGRAM, Listener, run
+from seeds import logged
 
 pytestmark = pytest.mark.skipif(IS_MOSQUITTO, reason="the folder is made by martlet, and the log lines are Martlet's")
-
-#: A busy machine may take that much longer, in seconds.
-logged = functools.partial(logged_within, seconds=60)
-run = functools.partial(run_for, seconds=90)
 
 GUIDE = (ROOT / "Docs/guides/chat.md").read_text()
 HOUSES = pytest.mark.parametrize("house", [DEBIANS, OURS], ids=["mosquitto's tools", "our tools"])
@@ -68,10 +62,10 @@ def test_secrets_are_not_for_others(chat):
     for name in secrets:
         assert (chat.folder / name).stat().st_mode & 0o077 == 0, name
     (chat.folder / "certs/me.crt").touch()
-    subprocess.run(["git", "init", "-q", chat.folder], check=True, timeout=30)
+    subprocess.run(["git", "init", "-q", chat.folder], check=True, timeout=60)
     listed = subprocess.run(
         ["git", "-C", chat.folder, "ls-files", "--others", "--exclude-standard"], check=True, capture_output=True, text=True,
-        timeout=30).stdout.split()
+        timeout=60).stdout.split()
     assert "certs/me.crt" in listed and not set(secrets) & set(listed)
 
 
@@ -132,9 +126,9 @@ def test_the_seeds_commands_without_a_hosts_line(chat, entering):
     """D7, D22: our tools are told the address instead; the certificate has the name all the same."""
     where = chat.where(entering).replace("localhost", "mqttchat.dahahm.de") + " --resolve mqttchat.dahahm.de:127.0.0.1"
     with Listener(OURS, f"mosquitto_sub {where} -u foobar -P foobar -t /test -d") as listener:
-        listener.until("Subscribed", seconds=60)
+        listener.until("Subscribed")
         assert run(OURS, f"mosquitto_pub {where} -u foobar -P foobar -t /test -m MESSAGE").returncode == 0
-        listener.until("MESSAGE", seconds=60)
+        listener.until("MESSAGE")
 
 
 # Topic, then what alice (a user), bob (another) and admin may: r read, w write.
@@ -162,7 +156,7 @@ def tried(chat, house):
     listeners = {role: Listener(house, f"mosquitto_sub {chat.where('plain', role)} -q 1 -t # -t $SYS/none -d -v") for role in ROLES}
     try:
         for listener in listeners.values():
-            listener.until("Subscribed", seconds=60)
+            listener.until("Subscribed")
         for role in ROLES:
             for topic in MATRIX:
                 done = run(house, f"mosquitto_pub {chat.where('plain', role)} -V 5 -q 1 -t {topic} -m 'from {role}'")
@@ -171,7 +165,7 @@ def tried(chat, house):
                     denied.add((topic, role))
         run(house, f"mosquitto_pub {chat.where('plain', 'admin')} -t /test -q 1 -m end")
         for role, listener in listeners.items():
-            listener.until("/test end", seconds=60)
+            listener.until("/test end")
             heard[role] = [line for line in listener.output.splitlines() if re.search(r"^/.* from \w+$", line)]
     finally:
         for listener in listeners.values():
@@ -280,7 +274,7 @@ def test_the_rights_of_a_chat(chat, tmp_path):
         assert run(OURS, f"mosquitto_pub {chat.where('plain', 'admin')} -q 2 -t {topic} -m '{text}'").returncode == 0
 
     with Listener(DEBIANS, f"mosquitto_sub {chat.where('plain', 'admin')} -q 2 -t # -d -v") as everything:
-        everything.until("Subscribed", seconds=60)
+        everything.until("Subscribed")
         for login in ("bob", "alice", "admin"):
             where = f"{chat.where('certificate')} -V --cert {tmp_path}/{login}.crt --key {tmp_path}/{login}.key"
             with Chat("bob", shlex.split(where)) as bob:
@@ -300,7 +294,7 @@ def test_the_rights_of_a_chat(chat, tmp_path):
                 assert len(bob.all("private")) == may
                 assert bob.quit() == 0
             by_admin("/test", f"end {login}")
-            everything.until(f"/test end {login}", seconds=60)
+            everything.until(f"/test end {login}")
             for line in (f"/chat/user/dora/message/bob a letter {login}", f"/chat/group/tea/message/bob to all {login}"):
                 assert (line in everything.output) == may, everything.output
         # Everybody is heard coming and going, and is answered.

@@ -30,10 +30,10 @@ def folder(request, tmp_path_factory):
     authority = MAKERS[request.param](folder)
     authority.server("server", "localhost")
     authority.server("other", "other.example")
-    authority.issue("late", "/CN=localhost", days=0)
+    authority.issue("late", "/CN=localhost", days=-1)
     authority.client("good", "good")
     authority.client("revoked", "revoked")
-    authority.issue("expired", "/CN=expired", days=0)
+    authority.issue("expired", "/CN=expired", days=-1)
     authority.revoke("revoked")
     MAKERS[request.param](folder, "foreign", "/CN=Foreign CA").client("mallory", "mallory")
     return folder

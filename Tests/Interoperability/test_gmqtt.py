@@ -2,12 +2,13 @@
 
 import asyncio
 import resource
+import time
 
 import gmqtt
 import pytest
 from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 
-WAIT = 10
+from broker import WAIT
 
 
 class Member:
@@ -37,7 +38,7 @@ class Member:
         await asyncio.wait_for(self.client.disconnect(), WAIT)
 
 
-def story(coroutine, seconds=40):
+def story(coroutine, seconds=4 * WAIT):
     return asyncio.run(asyncio.wait_for(coroutine, seconds))
 
 
@@ -73,13 +74,14 @@ def test_properties(broker, topic):
         await writer.disconnect()
         return got[3]
 
+    begin = time.monotonic()
     properties = story(run())
     assert properties["content_type"] == ["text/plain"]
     assert properties["response_topic"] == ["answers"]
     assert [bytes(value) for value in properties["correlation_data"]] == [b"\x00\xff"]
     assert properties["subscription_identifier"] == [42]
     assert [tuple(pair) for pair in properties["user_property"]] == [("b", "1"), ("a", "2"), ("b", "3")]
-    assert 58 <= properties["message_expiry_interval"][0] <= 60
+    assert 59 - (time.monotonic() - begin) <= properties["message_expiry_interval"][0] <= 60
 
 
 def test_a_session_with_expiry_keeps_its_messages(broker, topic):
@@ -89,11 +91,14 @@ def test_a_session_with_expiry_keeps_its_messages(broker, topic):
         away = await Member(name, **options).connect(broker)
         await away.subscribe(topic, qos=1)
         await away.disconnect()
-        writer = await Member(f"{topic[2:]}-w").connect(broker)
+        writer, witness = [await Member(f"{topic[2:]}-{role}").connect(broker) for role in "wv"]
+        await witness.subscribe(topic, qos=1)
         for index in range(5):
             writer.client.publish(topic, str(index), qos=1)
-        await asyncio.sleep(0.3)
+        for _ in range(5):
+            await witness.next()
         await writer.disconnect()
+        await witness.disconnect()
         back = await Member(name, **options).connect(broker)
         got = [int((await back.next())[1]) for _ in range(5)]
         await back.disconnect()
@@ -102,7 +107,6 @@ def test_a_session_with_expiry_keeps_its_messages(broker, topic):
     assert story(run()) == list(range(5))
 
 
-@pytest.mark.timeout(120)
 def test_a_thousand_clients_exchange_messages(broker, topic):
     """Row C1: 500 who publish, 500 who subscribe, all connected at once, each pair on a topic of its own."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -125,4 +129,4 @@ def test_a_thousand_clients_exchange_messages(broker, topic):
         assert all(member.client.is_connected for member in members)
         await asyncio.gather(*(member.disconnect() for member in members))
 
-    story(run(), 100)
+    story(run())

@@ -6,7 +6,7 @@ import ssl
 import pytest
 
 from authority import Authority, openssl
-from broker import Broker
+from broker import WAIT, Broker
 from tools import run
 
 CLIENT = "extendedKeyUsage=clientAuth\n"
@@ -48,7 +48,7 @@ def test_ciphers(certificates):
             context = ssl.create_default_context(cafile=str(f / "ca.crt"))
             context.maximum_version = ssl.TLSVersion.TLSv1_2
             context.set_ciphers(offer)
-            with socket.create_connection(("127.0.0.1", broker.port), 10) as plain:
+            with socket.create_connection(("127.0.0.1", broker.port), WAIT) as plain:
                 with context.wrap_socket(plain, server_hostname="localhost") as peer:
                     return peer.cipher()[0]
         assert spoken("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384") == "ECDHE-RSA-AES256-GCM-SHA384"
@@ -62,11 +62,11 @@ def test_websockets_headers_size(size, is_taken):
     """How long the request that opens a WebSocket may be."""
     line = f"websockets_headers_size {size}\n" if size else ""
     with Broker(f"{line}listener {{port}} 127.0.0.1\nprotocol websockets\nallow_anonymous true\n") as broker:
-        with socket.create_connection(("127.0.0.1", broker.port), 10) as peer:
+        with socket.create_connection(("127.0.0.1", broker.port), WAIT) as peer:
             peer.sendall(b"GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                          b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
                          b"Sec-WebSocket-Protocol: mqtt\r\nX-Long: " + b"x" * 2000 + b"\r\n\r\n")
-            peer.settimeout(10)
+            peer.settimeout(WAIT)
             try:
                 answer = peer.recv(4096)
             except ConnectionResetError:

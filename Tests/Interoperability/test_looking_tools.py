@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import threading
 import pytest
 
 from authority import Authority
-from broker import IS_MOSQUITTO, ROOT, Broker, end_process, free_port
+from broker import IS_MOSQUITTO, ROOT, WAIT, Broker, answers, end_process, free_port, until
 from our_tools import OURS, run
 
 pytestmark = pytest.mark.skipif(IS_MOSQUITTO, reason="these are our tools, and both brokers are started here")
@@ -92,14 +93,11 @@ def test_a_healthy_broker_of_others(tmp_path):
     (tmp_path / "conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
     other = subprocess.Popen(["/usr/sbin/mosquitto", "-c", tmp_path / "conf"], stderr=subprocess.DEVNULL)
     try:
-        for _ in range(100):
-            status, stages = doctor(f"localhost:{port}", "-V", "311")
-            if status != 11:
-                break
+        until(lambda: answers("127.0.0.1", port), lambda: "it does not listen")
+        status, stages = doctor(f"localhost:{port}", "-V", "311")
         assert status == 0, stages
     finally:
-        other.send_signal(signal.SIGTERM)
-        other.wait()
+        end_process(other, signal.SIGTERM)
 
 
 def test_dns():
@@ -166,8 +164,11 @@ def test_credentials(world):
 
 def test_subscribe_and_round_trip(world):
     """An ACL that lets nobody near our topic: mosquitto's way is to grant the subscription and deliver nothing."""
-    status, stages = doctor(
-        world.url("mqtt", "password"), "-u", "alice", "-P", "right", "--topic", "theirs/x", "--timeout", 1)
+    for patience in (1, 10, 60):  # a busy machine needs longer for what comes before
+        status, stages = doctor(
+            world.url("mqtt", "password"), "-u", "alice", "-P", "right", "--topic", "theirs/x", "--timeout", patience)
+        if status in (16, 17):
+            break
     assert status in (16, 17) and stages[list(stages)[-1]]["remedy"], stages
 
 
@@ -225,7 +226,7 @@ def test_the_text_is_there_in_the_clear_and_not_over_tls(world):
     for name, options in (("plain", ""), ("tls", f"--cafile {world.folder}/ca.crt")):
         with Wiretap(world.ports[name]) as tap:
             command = f"mosquitto_pub -h localhost -p {tap.port} -q 1 -t rooms/1 -m nobody-else-reads-this {options}"
-            done = subprocess.run(command.split(), capture_output=True, text=True, timeout=20)
+            done = subprocess.run(command.split(), capture_output=True, text=True, timeout=WAIT)
             assert done.returncode == 0, done.stderr
             seen[name] = tap.until("the server has closed")
     assert "PUBLISH 1  QoS 1  'rooms/1': \"nobody-else-reads-this\"" in seen["plain"]
@@ -250,14 +251,14 @@ def test_e51_hello_there(world):
 def test_passwords_are_not_shown(world):
     with Wiretap(f"localhost:{world.ports['password']}") as tap:
         command = f"mosquitto_pub -h localhost -p {tap.port} -t mine/x -m hello -u alice -P right"
-        assert subprocess.run(command.split(), timeout=20).returncode == 0
+        assert subprocess.run(command.split(), timeout=WAIT).returncode == 0
         seen = tap.until("closed")
     assert "user 'alice', a password of 5 bytes" in seen and "right" not in seen
 
 
 def test_a_target_where_nobody_is():
     with Wiretap(free_port()) as tap:
-        with socket.create_connection(("127.0.0.1", tap.port), timeout=5) as client:
+        with socket.create_connection(("127.0.0.1", tap.port), timeout=WAIT) as client:
             assert client.recv(1) == b""
         assert "cannot be reached" in tap.until("cannot be reached")
 
@@ -276,7 +277,8 @@ def test_bench_pairs_against_both_brokers(world, tmp_path):
 def test_bench_says_how_far_it_is(world):
     done = martlet("bench", "pub", f"localhost:{world.ports['plain']}", "-c", 1, "-s", 2.5, "--rate", 50, "-q", 1)
     assert done.returncode == 0, done.stderr
-    assert "1 s: 1 connected" in done.stderr and "2 s: 1 connected" in done.stderr
+    said = [int(second) for second in re.findall(r"^(\d+) s: 1 connected", done.stderr, re.MULTILINE)]
+    assert said and said == sorted(set(said)), done.stderr
     assert "acknowledged" in done.stdout and "p99.9" in done.stdout
 
 

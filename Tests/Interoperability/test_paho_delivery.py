@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from broker import Broker
+from broker import WAIT, Broker, end_process
 from peers import V5, VERSION_NAMES, VERSIONS
 
 each_version = pytest.mark.parametrize("version", VERSIONS, ids=VERSION_NAMES.get)
@@ -53,7 +53,7 @@ def test_order_is_kept(peer, topic, version, qos):
     subscriber, publisher = peer(version), peer(version)
     subscriber.subscribe(topic, qos=qos)
     infos = [publisher.client.publish(topic, str(index), qos=qos) for index in range(count)]
-    infos[-1].wait_for_publish(timeout=20)
+    infos[-1].wait_for_publish(timeout=WAIT)
     assert [int(message.payload) for message in subscriber.take(count)] == list(range(count))
 
 
@@ -170,9 +170,8 @@ def test_the_seeds_paho_script_prints_what_it_says():
             assert process.stdout.readline() == "Connected with result code 0\n"
             # The script subscribes in its callback and says nothing of it: what is retained comes whenever that is.
             subprocess.run(
-                ["mosquitto_pub", "-h", host, "-t", "test/topic", "-m", "Hello, MQTT", "-r"], check=True, timeout=10)
+                ["mosquitto_pub", "-h", host, "-t", "test/topic", "-m", "Hello, MQTT", "-r"], check=True, timeout=WAIT)
             assert process.stdout.readline() == "test/topic Hello, MQTT\n"
         finally:
-            process.kill()
-            process.wait()
+            end_process(process)
             process.stdout.close()

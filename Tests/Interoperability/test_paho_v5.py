@@ -5,7 +5,7 @@ import time
 import pytest
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from broker import Broker
+from broker import Broker, until
 from peers import V5, V311, Peer, properties
 
 
@@ -59,18 +59,20 @@ def test_request_and_response(five, topic):
 
 def test_expired_messages_are_not_delivered(five, topic):
     name = topic[2:14]
-    five(client_id=name, clean=False, expiry=60).subscribe(topic, qos=1)
-    away = five(client_id=name, clean=False, expiry=60)
+    five(client_id=name, clean=False, expiry=600).subscribe(topic, qos=1)
+    away = five(client_id=name, clean=False, expiry=600)
     away.disconnect()
     publisher = five()
     publisher.publish(topic, b"short", qos=1, MessageExpiryInterval=1)
-    publisher.publish(topic, b"long", qos=1, MessageExpiryInterval=60)
+    begin = time.monotonic()
+    publisher.publish(topic, b"long", qos=1, MessageExpiryInterval=600)
     publisher.publish(topic, b"forever", qos=1)
     time.sleep(2.2)
-    back = five(client_id=name, clean=False, expiry=60)
+    back = five(client_id=name, clean=False, expiry=600)
     long, forever = back.take(2)
     assert (long.payload, forever.payload) == (b"long", b"forever")
-    assert 55 <= long.properties.MessageExpiryInterval <= 58, "what is left, not what was set"
+    left = long.properties.MessageExpiryInterval
+    assert 599 - (time.monotonic() - begin) <= left <= 598, "what is left, not what was set"
     assert not hasattr(forever.properties, "MessageExpiryInterval")
 
 
@@ -116,7 +118,8 @@ def test_shared_subscriptions_divide_the_work(five, topic):
     for index in range(90):
         publisher.publish(topic, str(index), qos=1)
     assert len(everything.take(90)) == 90
-    time.sleep(0.3)
+    until(lambda: sum(member.messages.qsize() for member in members) >= 90, lambda: "some came to nobody")
+    time.sleep(0.3)  # for those that come twice
     shares = [[member.messages.get().payload for _ in range(member.messages.qsize())] for member in members]
     assert sorted(int(payload) for share in shares for payload in share) == list(range(90)), "each message to one member"
     assert all(shares), "every member has work"
@@ -137,9 +140,9 @@ def test_a_session_ends_when_it_expires(five, topic):
     name = topic[2:14]
     five(client_id=name, clean=False, expiry=1).disconnect()
     time.sleep(2.5)
-    assert not five(client_id=name, clean=False, expiry=60).flags.session_present
-    five(client_id=name, clean=False, expiry=60).disconnect()
-    assert five(client_id=name, clean=False, expiry=60).flags.session_present
+    assert not five(client_id=name, clean=False, expiry=600).flags.session_present
+    five(client_id=name, clean=False, expiry=600).disconnect()
+    assert five(client_id=name, clean=False, expiry=600).flags.session_present
 
 
 def test_a_goodbye_may_change_the_expiry(five, topic):
@@ -185,19 +188,29 @@ def test_a_delayed_will_waits_and_then_speaks(five, topic):
     watcher = five()
     watcher.subscribe(topic)
     late = {"topic": topic, "payload": b"gone", "properties": properties("WILLMESSAGE", WillDelayInterval=1)}
-    five(will=late, expiry=60, clean=False).vanish()
-    watcher.nothing(0.5)
-    assert watcher.next(5).payload == b"gone"
+    dying = five(will=late, expiry=60, clean=False)
+    begin = time.monotonic()
+    dying.vanish()
+    assert watcher.next().payload == b"gone"
+    assert time.monotonic() - begin > 0.9
 
 
 def test_a_delayed_will_is_forgotten_when_the_client_returns(five, topic):
     name = topic[2:14]
     watcher = five()
     watcher.subscribe(topic)
-    late = {"topic": topic, "payload": b"gone", "properties": properties("WILLMESSAGE", WillDelayInterval=1)}
-    five(client_id=name, will=late, expiry=60, clean=False).vanish()
-    five(client_id=name, expiry=60, clean=False)
-    watcher.nothing(2.2)
+    for delay in (1, 5, 25):
+        late = {"topic": topic, "payload": b"gone", "properties": properties("WILLMESSAGE", WillDelayInterval=delay)}
+        dying = five(client_id=name, will=late, expiry=60, clean=False)
+        begin = time.monotonic()
+        dying.vanish()
+        five(client_id=name, expiry=60, clean=False)
+        if time.monotonic() - begin < delay * 0.8:
+            return watcher.nothing(delay + 1.2)
+        # On a busy machine it may have come back too late.
+        if time.monotonic() - begin >= delay:
+            watcher.next()
+    raise AssertionError("it never came back in time")
 
 
 def test_a_will_carries_its_properties(five, topic):
@@ -236,10 +249,7 @@ def test_publishing_to_nobody_says_so(five, topic):
     reasons = []
     publisher.client.on_publish = lambda c, u, mid, reason, props: reasons.append(reason.value)
     publisher.publish(topic, b"x", qos=1)
-    for _ in range(100):
-        if reasons:
-            break
-        time.sleep(0.02)
+    until(lambda: reasons, lambda: "no callback")
     assert reasons == [0x10], "no matching subscribers"
 
 

@@ -29,7 +29,7 @@ class World:
         MAKERS[maker](folder, "own", "/CN=My own CA").client("mallory", "alice")
         for number, user in enumerate(USERS):
             option = ["-c"] if number == 0 else []
-            subprocess.run(["mosquitto_passwd", "-b", *option, "passwd", user, user], cwd=folder, check=True, timeout=30)
+            subprocess.run(["mosquitto_passwd", "-b", *option, "passwd", user, user], cwd=folder, check=True, timeout=60)
         (folder / "acl").write_bytes((SEEDS / "chat/acl").read_bytes())
         (folder / "acl").chmod(0o600)
 
@@ -164,7 +164,7 @@ def test_the_certificate_is_the_user(world):
     told = subprocess.run(
         ["openssl", "s_client", "-connect", f"localhost:{world.broker.ports['8884']}", "-CAfile", f"{world.folder}/mqtt_ca.crt",
          "-cert", f"{world.folder}/bob.crt", "-key", f"{world.folder}/bob.enc.key", "-pass", "pass:secret", "-quiet"],
-        input=bytes.fromhex("100e00044d5154540402003c00026262e000"), capture_output=True, timeout=15)
+        input=bytes.fromhex("100e00044d5154540402003c00026262e000"), capture_output=True, timeout=60)
     assert told.stdout.startswith(bytes.fromhex("20020000")), told
     assert "u'bob'" in logged(world.broker, "as bb (")
     for options in ("--cafile {f}/mqtt_ca.crt", "--cafile {f}/mqtt_ca.crt -u foobar -P foobar"):

@@ -50,7 +50,7 @@ def test_login(tmp_path, maker, tool):
     """C21 and C22: the password file of either tool; right, wrong and no password."""
     maker(tmp_path).server("server", "localhost")
     if tool == "mosquitto_passwd":
-        subprocess.run(["mosquitto_passwd", "-b", "-c", "passwd", "username", "password"], cwd=tmp_path, check=True, timeout=30)
+        subprocess.run(["mosquitto_passwd", "-b", "-c", "passwd", "username", "password"], cwd=tmp_path, check=True, timeout=60)
     else:
         martlet(tmp_path, "martlet passwd -b -c passwd username password")
     extra = f"password_file {tmp_path}/passwd\nlog_type all\n"

@@ -6,13 +6,13 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
 
 import pytest
 
 from authority import Authority, openssl
-from broker import COMMAND, IS_MOSQUITTO, Broker, free_port
+from broker import COMMAND, IS_MOSQUITTO, WAIT, Broker, free_port, until
 from peers import Peer
+from seeds import logged as logged_by
 from tools import run
 
 pytestmark = pytest.mark.skipif(IS_MOSQUITTO, reason="log lines and several keys are Martlet's")
@@ -31,7 +31,7 @@ class World:
         self.authority.issue("other", "/CN=other.example", "subjectAltName=DNS:other.example\n")
         self.authority.issue("plain", "/CN=localhost")  # no SAN: by common name
         self.authority.issue("alice", "/C=DE/O=Martlet/OU=Dev/CN=alice", CLIENT)
-        self.authority.issue("expired", "/CN=expired", CLIENT, days=0)
+        self.authority.issue("expired", "/CN=expired", CLIENT, days=-1)
         self.authority.issue("revoked", "/CN=revoked", CLIENT)
         self.foreign.issue("mallory", "/CN=mallory", CLIENT)
         openssl(folder, "rsa", "-aes256", "-in", "server.key", "-passout", "pass:secret", "-out", "server.enc.key")
@@ -79,15 +79,9 @@ def publish(world, listener, options, topic="t/tls", host="localhost"):
     return run(f"mosquitto_pub -h {host} {options} -t {topic} -m x -q 1", world.ports[listener])
 
 
-def logged(world, text, seconds=5):
+def logged(world, text):
     """Waits for a line with the text, and returns it."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        for line in world.broker.log.splitlines():
-            if text in line:
-                return line
-        time.sleep(0.02)
-    raise AssertionError(f"no line with {text!r} in:\n{world.broker.log}")
+    return logged_by(world.broker, text)
 
 
 # ---- Who comes in
@@ -154,7 +148,7 @@ def test_large_messages_both_ways(world):
     for _ in range(3):
         peer.client.publish("t/large", payload, 1)
     for _ in range(3):
-        assert peer.messages.get(timeout=20).payload == payload
+        assert peer.messages.get(timeout=WAIT).payload == payload
     peer.close()
 
 
@@ -201,7 +195,7 @@ def test_openssl_says_why(world):
     told = subprocess.run(
         ["openssl", "s_client", "-connect", f"localhost:{world.ports['mutual']}", "-CAfile", str(world.folder / "ca.crt"),
          "-cert", str(world.folder / "mallory.crt"), "-key", str(world.folder / "mallory.key"), "-tls1_2"],
-        input="", capture_output=True, text=True, timeout=15)
+        input="", capture_output=True, text=True, timeout=WAIT)
     assert "alert" in told.stderr
 
 
@@ -217,7 +211,7 @@ def test_plain_client_and_browser_on_a_tls_port(world):
     logged(world, "what came is not TLS")
     with socket.create_connection(("127.0.0.1", world.ports["server"])) as browser:
         browser.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        browser.settimeout(5)
+        browser.settimeout(WAIT)
         try:
             while browser.recv(1000):
                 pass
@@ -230,7 +224,7 @@ def test_old_versions_are_refused(world):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    with pytest.raises(OSError), socket.create_connection(("127.0.0.1", world.ports["modern"]), 5) as plain:
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.1", world.ports["modern"]), WAIT) as plain:
         context.wrap_socket(plain)
     logged(world, f"(from 127.0.0.1")
 
@@ -243,7 +237,7 @@ def test_resumed_sessions_are_judged_again(world):
               str(world.folder / "alice.key"), "-tls1_2", "-quiet"]
     connect = bytes.fromhex("100d00044d5154540402003c000161e000")
     for option in (["-sess_out", str(session)], ["-sess_in", str(session)]):
-        told = subprocess.run([*common, *option], input=connect, capture_output=True, timeout=15)
+        told = subprocess.run([*common, *option], input=connect, capture_output=True, timeout=WAIT)
         assert told.stdout.startswith(bytes.fromhex("20020000")), (option, told, world.broker.log[-2000:])
 
 
@@ -254,7 +248,7 @@ def refused_start(folder, text):
     path = pathlib.Path(folder) / "bad.conf"
     path.write_text(text)
     command = COMMAND.replace("{conf}", str(path)).split()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=15, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT, stdin=subprocess.DEVNULL)
     return done.returncode, done.stderr, str(path)
 
 
@@ -290,15 +284,13 @@ def test_key_log(world):
         [*COMMAND.replace("{conf}", str(conf)).split(), "--tls-keylog", str(log)], stderr=subprocess.PIPE, text=True,
         stdin=subprocess.DEVNULL)
     try:
-        end = time.monotonic() + 15
-        while run(f"mosquitto_pub -h localhost --cafile {world.folder}/ca.crt -t a -m x", port).returncode:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        publish = f"mosquitto_pub -h localhost --cafile {world.folder}/ca.crt -t a -m x"
+        until(lambda: run(publish, port).returncode == 0, lambda: "it does not listen")
         assert "CLIENT_TRAFFIC_SECRET_0 " in log.read_text()
         assert log.stat().st_mode & 0o777 == 0o600
     finally:
         broker.terminate()
-        assert "reads along" in broker.communicate(timeout=15)[1]
+        assert "reads along" in broker.communicate(timeout=WAIT)[1]
 
 
 def test_sighup_reads_certificates_again_or_changes_nothing(tmp_path):
@@ -322,23 +314,17 @@ def test_sighup_reads_certificates_again_or_changes_nothing(tmp_path):
     with Broker(f"log_type all\nlistener {{port}} 127.0.0.1\nallow_anonymous true\nlistener {port} 127.0.0.1\n"
                 f"certfile {live['crt']}\nkeyfile {live['key']}\n") as broker:
 
-        def until(text):
-            end = time.monotonic() + 5
-            while text not in broker.log:
-                assert time.monotonic() < end, broker.log
-                time.sleep(0.02)
-
         peer = Peer(port, connect=False, host="localhost")
         peer.client.tls_set(str(tmp_path / "ca.crt"))
         peer.connect()
         assert served(port) == pem("old")
         install("new")
         broker.process.send_signal(signal.SIGHUP)
-        until("Config reloaded; files: ")
+        logged_by(broker, "Config reloaded; files: ")
         assert served(port) == pem("new")
         live["key"].write_text("no key")
         broker.process.send_signal(signal.SIGHUP)
-        until("Nothing was changed by this reload")
+        logged_by(broker, "Nothing was changed by this reload")
         assert "there is no PEM private key" in broker.log
         assert served(port) == pem("new")
         peer.subscribe("t/alive", qos=1)  # who was there is there

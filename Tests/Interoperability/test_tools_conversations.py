@@ -3,12 +3,34 @@
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from broker import WAIT
 from our_tools import DEBIANS, OURS, run
 
 RECV, EOF = "recv", "eof"
+
+
+class Packets:
+    """Receives until so many packets have come since the last step of this kind; none of them has 128 bytes or more."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def __call__(self, connection):
+        came, count, at = b"", 0, 0
+        while count < self.count:
+            piece = connection.recv(4096)
+            if not piece:
+                return
+            came += piece
+            while at + 2 <= len(came) and at + 2 + came[at + 1] <= len(came):
+                count, at = count + 1, at + 2 + came[at + 1]
+
+
+SUBSCRIBE, SUBSCRIBE_AND_UNSUBSCRIBE = Packets(1), Packets(2)
 CONNACK, CONNACK5 = b"\x20\x02\x00\x00", b"\x20\x03\x00\x00\x00"
 SUBACK, SUBACK5 = b"\x90\x03\x00\x01\x00", b"\x90\x04\x00\x01\x00\x00"
 
@@ -36,6 +58,8 @@ class ScriptedServer:
                     elif step == EOF:
                         while connection.recv(4096):
                             pass
+                    elif isinstance(step, Packets):
+                        step(connection)
                     elif isinstance(step, float):
                         time.sleep(step)
                     else:
@@ -50,7 +74,7 @@ class ScriptedServer:
     def __exit__(self, *_):
         # Wakes the thread first: a number that is closed while it waits would be given to the next server.
         self.socket.shutdown(socket.SHUT_RDWR)
-        self.thread.join(timeout=5)
+        self.thread.join(timeout=WAIT)
         self.socket.close()
 
 
@@ -68,10 +92,10 @@ CASES = {
     "pub closed at once": ("pub -t a -m b -d", [RECV]),
     "rr closed at once": ("rr -t a -m b -e c -d", [RECV]),
     "pub -q 1 closed": ("pub -t a -m b -d -q 1", [RECV, CONNACK, RECV]),
-    "sub -W": ("sub -t a -d -W 1", [RECV, CONNACK, RECV, SUBACK, EOF]),
-    "sub -V 5 -W": ("sub -V 5 -t a -d -W 1", [RECV, CONNACK5, RECV, SUBACK5, EOF]),
-    "rr -W": ("rr -t a -m b -e c -d -W 1", [RECV, CONNACK5, RECV, SUBACK5, EOF]),
-    "rr denied": ("rr -t a -m b -e c -d -W 1", [RECV, CONNACK5, RECV, b"\x90\x04\x00\x01\x00\x87", EOF]),
+    "sub -W": ("sub -t a -d -W 2", [RECV, CONNACK, RECV, SUBACK, EOF]),
+    "sub -V 5 -W": ("sub -V 5 -t a -d -W 2", [RECV, CONNACK5, RECV, SUBACK5, EOF]),
+    "rr -W": ("rr -t a -m b -e c -d -W 2", [RECV, CONNACK5, RECV, SUBACK5, EOF]),
+    "rr denied": ("rr -t a -m b -e c -d -W 2", [RECV, CONNACK5, RECV, b"\x90\x04\x00\x01\x00\x87", EOF]),
     "sub all denied": ("sub -t a -t b -d", [RECV, CONNACK, RECV, b"\x90\x04\x00\x01\x80\x80", EOF]),
     "sub -E": ("sub -t a -t b -d -E -q 1", [RECV, CONNACK, RECV, b"\x90\x04\x00\x01\x80\x01", EOF]),
     "pub puback 87": ("pub -V 5 -t a -m b -d -q 1", [RECV, CONNACK5, RECV, b"\x40\x04\x00\x01\x87\x00", EOF]),
@@ -81,22 +105,22 @@ CASES = {
     "pub server disconnects": ("pub -V 5 -t a -m b -d -q 1", [RECV, CONNACK5, RECV, b"\xe0\x02\x8b\x00", EOF]),
     "pub retain not available": ("pub -V 5 -t a -m b -d -r", [RECV, b"\x20\x05\x00\x00\x02\x25\x00", EOF]),
     "pub -l": ("pub -t a -l -d", [RECV, CONNACK, EOF]),
-    "sub -U": ("sub -t a -U b -U c -d -W 1", [RECV, CONNACK, 0.3, SUBACK + b"\xb0\x02\x00\x02", EOF]),
+    "sub -U": ("sub -t a -U b -U c -d -W 2", [RECV, CONNACK, SUBSCRIBE_AND_UNSUBSCRIBE, SUBACK + b"\xb0\x02\x00\x02", EOF]),
     "sub --remove-retained": (
-        "sub -t a -d -W 1 --remove-retained", [RECV, CONNACK, 0.3, SUBACK + b"\x31\x04\x00\x01ab", EOF]),
+        "sub -t a -d -W 2 --remove-retained", [RECV, CONNACK, SUBSCRIBE, SUBACK + b"\x31\x04\x00\x01ab", EOF]),
     "sub --retained-only": (
-        "sub -t a -d -W 1 --retained-only",
-        [RECV, CONNACK, 0.3, SUBACK + b"\x31\x04\x00\x01ab" + b"\x30\x04\x00\x01ac", EOF]),
-    "sub assigned name": ("sub -V 5 -t a -d -W 1", [RECV, b"\x20\x08\x00\x00\x05\x12\x00\x02xy", EOF]),
+        "sub -t a -d -W 2 --retained-only",
+        [RECV, CONNACK, SUBSCRIBE, SUBACK + b"\x31\x04\x00\x01ab" + b"\x30\x04\x00\x01ac", EOF]),
+    "sub assigned name": ("sub -V 5 -t a -d -W 2", [RECV, b"\x20\x08\x00\x00\x05\x12\x00\x02xy", EOF]),
     "sub -C 1 of several": (
-        "sub -t a -d -C 1", [RECV, CONNACK, 0.3, SUBACK + b"\x30\x04\x00\x01ab" + b"\x30\x04\x00\x01ac", EOF]),
+        "sub -t a -d -C 1", [RECV, CONNACK, SUBSCRIBE, SUBACK + b"\x30\x04\x00\x01ab" + b"\x30\x04\x00\x01ac", EOF]),
     "sub empty payload": (
-        "sub -t a -C 2", [RECV, CONNACK, 0.3, SUBACK + b"\x30\x03\x00\x01a" + b"\x30\x04\x00\x01ac", EOF]),
+        "sub -t a -C 2", [RECV, CONNACK, SUBSCRIBE, SUBACK + b"\x30\x03\x00\x01a" + b"\x30\x04\x00\x01ac", EOF]),
     "sub -v empty payload": (
-        "sub -t a -C 2 -v", [RECV, CONNACK, 0.3, SUBACK + b"\x30\x03\x00\x01a" + b"\x30\x04\x00\x01ac", EOF]),
+        "sub -t a -C 2 -v", [RECV, CONNACK, SUBSCRIBE, SUBACK + b"\x30\x03\x00\x01a" + b"\x30\x04\x00\x01ac", EOF]),
     "sub -R -T": (
         "sub -t # -C 1 -R -T a",
-        [RECV, CONNACK, 0.3, SUBACK + b"\x31\x04\x00\x01ab" + b"\x30\x04\x00\x01ac" + b"\x30\x04\x00\x01bd", EOF]),
+        [RECV, CONNACK, SUBSCRIBE, SUBACK + b"\x31\x04\x00\x01ab" + b"\x30\x04\x00\x01ac" + b"\x30\x04\x00\x01bd", EOF]),
     "pub --quiet refused": ("pub -t a -m b --quiet", refused(5)),
     "pub --repeat": ("pub -t a -m b --repeat 3 -d", [RECV, CONNACK, EOF]),
     "pub topic alias": (
@@ -111,6 +135,7 @@ CASES = {
 
 
 def outcome(house, line, script):
+    """Exit status, output and errors."""
     with ScriptedServer(script) as server:
         tool, rest = line.split(" ", 1)
         words = [f"mosquitto_{tool}", "-p", str(server.port), *rest.split(" ")]
@@ -121,14 +146,20 @@ def outcome(house, line, script):
 @pytest.mark.parametrize("name", CASES)
 def test_same_lines_and_status(name):
     line, script = CASES[name]
-    assert outcome(OURS, line, script) == outcome(DEBIANS, line, script)
+    for _ in range(5):
+        # Where the machine is busy the two seconds of -W may be over before the conversation is.
+        with ThreadPoolExecutor() as workers:
+            ours, theirs = workers.map(lambda house: outcome(house, line, script), (OURS, DEBIANS))
+        if ours == theirs or "-W" not in line:
+            break
+    assert ours == theirs
 
 
 # Where we mean to differ: a message that was not sent is no success, and a timeout is one with or without a CONNACK.
 BETTER = {
     "quality not supported": ("pub -V 5 -t a -m b -q 2", [RECV, b"\x20\x05\x00\x00\x02\x24\x01", EOF], 24),
     "packet too large": ("pub -V 5 -t a -m bbbbbbbbbbbbbbbbbbbb", [RECV, b"\x20\x08\x00\x00\x05\x27\x00\x00\x00\x14", EOF], 25),
-    "no CONNACK": ("sub -t a -W 1", [RECV, EOF], 27),
+    "no CONNACK": ("sub -t a -W 2", [RECV, EOF], 27),
 }
 
 
@@ -142,7 +173,9 @@ def test_status_where_mosquitto_has_another(name):
 
 def test_connects_again_when_the_connection_is_lost():
     with ScriptedServer([RECV, CONNACK, RECV, SUBACK, 0.05]) as server:
-        done = run(OURS, f"mosquitto_sub -p {server.port} -t a -d -W 3")
-        assert done.stdout.decode().count("sending CONNECT") >= 2
-        assert done.stdout.decode().count("sending SUBSCRIBE") >= 2
-        assert done.returncode == 27
+        for patience in (3, 10, 50):
+            done = run(OURS, f"mosquitto_sub -p {server.port} -t a -d -W {patience}", seconds=2 * WAIT)
+            assert done.returncode == 27
+            if done.stdout.count(b"sending SUBSCRIBE") >= 2:
+                break
+        assert done.stdout.count(b"sending CONNECT") >= 2 and done.stdout.count(b"sending SUBSCRIBE") >= 2

@@ -79,13 +79,13 @@ def tokens(keys, monkeypatch):
 def test_a_token_signs_for_all_three(broker, keys, way):
     way = f"-h localhost -p {broker.port} --cafile {keys}/ca.crt " + way.format(module=MODULE, keys=keys).replace(";", "\\;")
     with Listener(OURS, f"mosquitto_sub -d {way} -t keys -C 1") as listener:
-        listener.until("Subscribed", seconds=60)
-        done = run(OURS, f"mosquitto_pub {way} -t keys -m signed", seconds=60)
+        listener.until("Subscribed")
+        done = run(OURS, f"mosquitto_pub {way} -t keys -m signed")
         assert (done.returncode, done.stderr) == (0, b"")
         assert listener.end(60) == 0
         assert "\nsigned\n" in listener.output
     with Listener(OURS, f"mosquitto_sub -d {way} -V 5 -t ask -C 1") as service:
-        service.until("Subscribed", seconds=60)
+        service.until("Subscribed")
         done = run(OURS, f"mosquitto_rr {way} -t ask -e ask -m echo -W 60", seconds=90)
         assert (done.returncode, done.stdout) == (0, b"echo\n")
     assert f"u'{'rsa' if 'rsa' in way else 'curve'}'" in broker.log
@@ -169,6 +169,6 @@ def test_a_pin_in_a_uri_does_not_stay_in_the_process_list(broker, keys):
     uri = f"pkcs11:token=rsa?module-path={MODULE}&pin-value={PIN}"
     line = f"mosquitto_sub -d -h localhost -p {broker.port} --cafile {keys}/ca.crt --pkcs11-uri '{uri}' -t keys"
     with Listener(OURS, line) as listener:
-        listener.until("Subscribed", seconds=60)
+        listener.until("Subscribed")
         shown = pathlib.Path(f"/proc/{listener.process.pid}/cmdline").read_bytes()
         assert PIN.encode() not in shown and b"pin-value=****" in shown

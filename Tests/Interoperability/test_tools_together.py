@@ -9,9 +9,12 @@ import pytest
 from our_tools import DEBIANS, OURS, HouseBroker, Listener, run
 
 
+LOGGED = "listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_type all\n"
+
+
 @pytest.fixture(scope="module", params=["martlet", "mosquitto"])
 def house(request):
-    with HouseBroker(request.param) as broker:
+    with HouseBroker(request.param, LOGGED) as broker:
         yield broker
 
 
@@ -49,8 +52,10 @@ def test_payloads_of_every_kind(house, topic, tmp_path):
     payload = bytes(range(256)) * 800
     (tmp_path / "payload").write_bytes(payload)
     for how in (["-f", str(tmp_path / "payload")], ["-s"]):
-        with Listener(OURS, f"mosquitto_sub -p {house.port} -t {topic} -C 1 -N") as listener, \
+        name = f"{topic[2:]}{how[0]}"
+        with Listener(OURS, f"mosquitto_sub -p {house.port} -i {name} -t {topic} -C 1 -N") as listener, \
                 Listener(OURS, f"mosquitto_sub -d -p {house.port} -t {topic} -C 1 -F %l") as second:
+            house.subscribed(name)
             second.until("Subscribed")
             assert run(OURS, ["mosquitto_pub", "-p", str(house.port), "-t", topic, "-q", "1", *how],
                        stdin=payload).returncode == 0
@@ -80,8 +85,8 @@ def test_formats_print_what_mosquittos_print(house, topic, rich):
                       "-D publish payload-format-indicator 1") if rich else ""
         assert run(OURS, f"mosquitto_pub -V 5 -q 1 -p {house.port} -t {topic} -m abcdef {properties}").returncode == 0
         assert [sub.end() for sub in subs] == [0, 0]
-        # Not the -d lines; nor the second of the clock.
-        ours, theirs = (re.sub(r"\d\d:\d\d:\d\d", "", sub.output.split("rc0)\n", 1)[1]) for sub in subs)
+        # Not the -d lines; nor the clock: the second of both, or the day, may be another.
+        ours, theirs = (re.sub(r"\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d|\d\d/\d\d/\d\d", "", sub.output.split("rc0)\n", 1)[1]) for sub in subs)
         assert ours.split("Client")[0] == theirs.split("Client")[0]
     finally:
         for sub in subs:
@@ -106,7 +111,7 @@ def test_json_is_mosquittos(house, topic, payload, options):
 def test_request_and_answer(house, topic, asker):
     with Listener(OURS, f"mosquitto_sub -d -V 5 -q 1 -p {house.port} -t {topic}/ask -C 1 -F %R") as service:
         service.until("Subscribed")
-        with Listener(asker, f"mosquitto_rr -q 1 -p {house.port} -t {topic}/ask -e {topic}/answer -m now? -W 15") as rr:
+        with Listener(asker, f"mosquitto_rr -q 1 -p {house.port} -t {topic}/ask -e {topic}/answer -m now? -W 60") as rr:
             assert service.end() == 0
             assert f"{topic}/answer\n" in service.output
             run(OURS, f"mosquitto_pub -p {house.port} -t {topic}/answer -q 1 -m yes")
@@ -119,7 +124,7 @@ def test_a_session_waits(house, topic):
     line = f"-p {house.port} -i {topic.replace('/', '-')} -q 1 -t {topic}"
     assert run(OURS, f"mosquitto_sub -c -x 60 -V 5 -E {line}").returncode == 0
     assert run(DEBIANS, f"mosquitto_pub -p {house.port} -q 1 -t {topic} -m waited").returncode == 0
-    done = run(OURS, f"mosquitto_sub -c -x 60 -V 5 -C 1 -W 10 {line}")
+    done = run(OURS, f"mosquitto_sub -c -x 60 -V 5 -C 1 -W 60 {line}")
     assert (done.returncode, done.stdout) == (0, b"waited\n")
 
 
@@ -131,7 +136,7 @@ def test_a_session_ends_when_it_expires_and_in_3_it_does_not(house, topic):
         assert run(OURS, f"mosquitto_sub -E {line}").returncode == 0
     time.sleep(4)
     assert run(OURS, f"mosquitto_pub -p {house.port} -q 1 -t {topic} -m waited").returncode == 0
-    came = run(OURS, f"mosquitto_sub -C 1 -W 10 {old}")
+    came = run(OURS, f"mosquitto_sub -C 1 -W 60 {old}")
     assert (came.returncode, came.stdout) == (0, b"waited\n")
     ended = run(OURS, f"mosquitto_sub -C 1 -W 2 {new}")
     assert (ended.returncode, ended.stdout) == (27, b"")
@@ -140,23 +145,26 @@ def test_a_session_ends_when_it_expires_and_in_3_it_does_not(house, topic):
 def test_a_late_subscriber_sees_what_is_retained(house, topic):
     """E22: at once, and marked r1."""
     assert run(OURS, f"mosquitto_pub -p {house.port} -r -t {topic} -m kept").returncode == 0
-    done = run(OURS, f"mosquitto_sub -d -p {house.port} -t {topic} -C 1 -W 10")
+    done = run(OURS, f"mosquitto_sub -d -p {house.port} -t {topic} -C 1 -W 60")
     assert done.returncode == 0 and re.search(rf"received PUBLISH \(d0, q0, r1, m0, '{topic}', ... \(4 bytes\)\)", done.stdout.decode())
 
 
 def test_retained_messages_are_removed(house, topic):
     for name in ("a", "b", "keep"):
         run(OURS, f"mosquitto_pub -p {house.port} -r -q 1 -t {topic}/{name} -m {name}")
-    done = run(OURS, f"mosquitto_sub -p {house.port} -t {topic}/+ --remove-retained -T {topic}/keep -C 2 -W 10")
+    done = run(OURS, f"mosquitto_sub -p {house.port} -t {topic}/+ --remove-retained -T {topic}/keep -C 2 -W 60")
     assert sorted(done.stdout.split()) == [b"a", b"b"]
-    left = run(OURS, f"mosquitto_sub -p {house.port} -t {topic}/+ -v --retained-only -W 1")
-    assert left.stdout.decode() == f"{topic}/keep keep\n"
+    # It ends with the first message that is not retained.
+    with Listener(OURS, f"mosquitto_sub -d -p {house.port} -t {topic}/+ -v --retained-only") as listener:
+        listener.until("Subscribed")
+        assert run(OURS, f"mosquitto_pub -p {house.port} -t {topic}/live -m live").returncode == 0
+        listener.end()
+        assert [line for line in listener.output.splitlines() if line.startswith(topic)] == [f"{topic}/keep keep"]
 
 
 def test_our_json(house, topic):
-    with Listener(OURS, f"mosquitto_sub --json -q 1 -p {house.port} -t {topic} -C 2") as listener, \
-            Listener(OURS, f"mosquitto_sub -d -p {house.port} -t {topic} -C 2") as second:
-        second.until("Subscribed")
+    with Listener(OURS, f"mosquitto_sub --json -q 1 -p {house.port} -i {topic[2:]} -t {topic} -C 2") as listener:
+        house.subscribed(topic[2:])
         done = run(OURS, ["mosquitto_pub", "--json", "-q", "1", "-p", str(house.port), "-t", topic, "-m", '{"a": 1.50}'])
         told = json.loads(done.stdout)
         assert (told["message"], told["topic"], told["qos"], told["reasonCode"]) == (1, topic, 1, 0)
@@ -168,8 +176,7 @@ def test_our_json(house, topic):
 
 
 def test_rate(house, topic):
-    import time
     begin = time.monotonic()
     done = run(OURS, f"mosquitto_pub -p {house.port} -t {topic} -l --rate 20", stdin=b"x\n" * 11)
     assert done.returncode == 0
-    assert 0.4 < time.monotonic() - begin < 5
+    assert 0.4 < time.monotonic() - begin < 30

@@ -7,9 +7,7 @@ import subprocess
 import tempfile
 import time
 
-from broker import end_process
-
-WAIT = 15.0
+from broker import WAIT, end_process
 
 
 def run(line, port, stdin=None, seconds=WAIT):

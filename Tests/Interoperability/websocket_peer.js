@@ -4,13 +4,13 @@
 const fs = require('fs')
 const mqtt = require('mqtt')
 const [url, topic, count, bytes, ca] = process.argv.slice(2)
-const options = { reconnectPeriod: 0, connectTimeout: 8000 }
+const options = { reconnectPeriod: 0, connectTimeout: 50000 }
 if (ca) options.ca = fs.readFileSync(ca)
 const client = mqtt.connect(url, options)
 const payload = Buffer.alloc(Number(bytes), 'x')
 let received = 0
 const fail = (error) => { console.log('error ' + (error && error.message)); process.exit(1) }
-setTimeout(() => fail(new Error('too slow')), 15000)
+setTimeout(() => fail(new Error('too slow')), 55000)
 client.on('error', fail)
 client.on('close', () => { if (received < Number(count)) fail(new Error('closed')) })
 client.on('connect', () => client.subscribe(topic, { qos: 1 }, () => {
