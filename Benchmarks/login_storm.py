@@ -12,7 +12,7 @@ the last CONNACK. With --check the exit status is 1 unless everyone is in, nobod
 50 ms. --overload sends more logins than wait at most, with hashes that take long: those beyond must hear 3 (3.1.1) or 0x89
 (5.0), and nobody may go without an answer. Loopback only, bounded in time. Prints JSON.
 """
-import argparse, base64, hashlib, json, multiprocessing, os, pathlib, resource, select, shlex, signal, socket
+import argparse, base64, hashlib, json, multiprocessing, os, pathlib, random, resource, select, shlex, signal, socket
 import statistics, struct, subprocess, tempfile, time
 
 from wire import packet, text
@@ -33,6 +33,18 @@ def password_line(name, iterations):
     return f"{name.decode()}:$7${iterations}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}\n"
 
 
+def free_port():
+    """Below those that the kernel gives to connections: one of these would take it before the broker does."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("", port))
+                return port
+            except OSError:
+                pass
+
+
 class Broker:
     def __init__(self, command, lines, extra=""):
         self.folder = tempfile.TemporaryDirectory(prefix="martlet-storm-")
@@ -40,9 +52,7 @@ class Broker:
         folder.chmod(0o755)
         (folder / "pw").write_text(lines)
         (folder / "pw").chmod(0o644)  # mosquitto started by root becomes its own user first
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         conf = folder / "broker.conf"
         conf.write_text(f"log_type error\nlistener {self.port} 127.0.0.1\npassword_file {folder}/pw\n{extra}")
         self.process = subprocess.Popen(

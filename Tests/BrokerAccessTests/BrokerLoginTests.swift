@@ -92,7 +92,7 @@ struct BrokerLoginTests {
                 let program = try Program(
                     ["broker", "-c", "{directory}/broker.conf"] + test,
                     files: ["broker.conf": "listener 18830 127.0.0.1\n\(key) {directory}/\(name)\n", name: text])
-                #expect(program.exitStatus(withinMilliseconds: 10_000) == 3)
+                #expect(program.exitStatus(withinMilliseconds: patienceMilliseconds) == 3)
                 #expect(program.standardError.contains("/\(name):\(line): "))
             }
         }

@@ -17,7 +17,7 @@ struct LogDestinationTests {
         try client.connect(id: "visitor")
         try client.disconnect()
         program.signal(SIGTERM)
-        #expect(program.exitStatus(withinMilliseconds: 10_000) == 0)
+        #expect(program.exitStatus(withinMilliseconds: patienceMilliseconds) == 0)
         return program
     }
 
@@ -89,7 +89,7 @@ struct LogDestinationTests {
             })
         #expect(program.file("martlet.log").hasPrefix(before))
         again.signal(SIGTERM)
-        #expect(again.exitStatus(withinMilliseconds: 10_000) == 0)
+        #expect(again.exitStatus(withinMilliseconds: patienceMilliseconds) == 0)
     }
 
     @Test("log_timestamp_format and log_timestamp say how a line begins")

@@ -125,7 +125,7 @@ struct LogLineTests {
 
     @Test("How a connection ended")
     func ends() throws {
-        let broker = try broker("connect_timeout 1\n")
+        let broker = try broker("connect_timeout 3\n")
         try RawClient.patient(broker, id: "polite").disconnect()
         try expect([#"Received DISCONNECT from polite"#, #"Client polite disconnected\."#], in: broker)
 

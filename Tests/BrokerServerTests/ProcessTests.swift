@@ -208,7 +208,7 @@ struct ProcessTests {
         }
         try RawClient(port: port, deadlineMilliseconds: patienceMilliseconds).connect(id: unique("c"))
         program.signal(SIGTERM)
-        #expect(program.exitStatus(withinMilliseconds: 10_000) == 0)
+        #expect(program.exitStatus(withinMilliseconds: patienceMilliseconds) == 0)
     }
 
     @Test(

@@ -20,7 +20,7 @@ struct StartTests {
     func listensSoon() throws {
         // A machine that is busy with something else may make one start late, not three.
         var fastest = Duration.seconds(60)
-        for _ in 0..<3 where fastest >= .seconds(2) {
+        for _ in 0..<10 where fastest >= .seconds(2) {
             let start = ContinuousClock.now
             let (program, port) = try run(Self.open)
             #expect(program.answers(port: port))

@@ -36,7 +36,7 @@ struct StopTests {
             }
         }
         try stranger.packetsUntilClosed()
-        #expect(program.exitStatus(withinMilliseconds: 10_000) == 0)
+        #expect(program.exitStatus(withinMilliseconds: patienceMilliseconds) == 0)
         #expect(program.standardError.contains("terminating"))
         #expect(program.standardError.contains("disconnected, server shutting down."))
     }
@@ -54,7 +54,7 @@ struct StopTests {
         var sent = 0
         while sent < 300, writer.offer(message[...], withinMilliseconds: 300) == message.count { sent += 1 }
         program.signal(SIGTERM)
-        #expect(program.exitStatus(withinMilliseconds: 10_000) == 0)
+        #expect(program.exitStatus(withinMilliseconds: patienceMilliseconds) == 0)
     }
 
     @Test("pid_file holds the process id while the broker runs, and is gone afterwards")
@@ -62,7 +62,7 @@ struct StopTests {
         let (program, _) = try run("pid_file {directory}/martlet.pid\n")
         #expect(Deadline(milliseconds: patienceMilliseconds).wait { program.file("martlet.pid") == "\(program.pid)\n" })
         program.signal(SIGTERM)
-        #expect(program.exitStatus(withinMilliseconds: 10_000) == 0)
+        #expect(program.exitStatus(withinMilliseconds: patienceMilliseconds) == 0)
         #expect(!program.hasFile("martlet.pid"))
     }
 }

@@ -29,7 +29,7 @@ struct SyslogTests {
             let visit = log.line(from: sender, with: "as visitor %s %n (", withinMilliseconds: patienceMilliseconds)
             #expect(visit?.hasPrefix("<\(facility << 3 | 5)>") == true, "\(visit ?? "nothing")")
             program.signal(SIGTERM)
-            #expect(program.exitStatus(withinMilliseconds: 10_000) == 0)
+            #expect(program.exitStatus(withinMilliseconds: patienceMilliseconds) == 0)
             #expect(program.standardError.isEmpty && program.standardOutput.isEmpty)
         }
     }

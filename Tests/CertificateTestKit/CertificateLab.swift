@@ -53,7 +53,7 @@ package struct CertificateLab {
         try openSSL.run(
             "req", "-new", "-key", "\(name).key", "-subj", subject ?? "/CN=\(name)", "-out", "\(name).csr")
         var arguments = ["x509", "-req", "-in", "\(name).csr", "-out", "\(name).crt", "-days", "\(days)", "-\(digest)"]
-        arguments += ["-set_serial", "\(serial ?? Int.random(in: 1...1_000_000))"]
+        arguments += ["-set_serial", "\(serial ?? Int.random(in: 1 ... .max))"]
         arguments += issuer.map { ["-CA", "\($0).crt", "-CAkey", "\($0).key"] } ?? ["-signkey", "\(name).key"]
         if let extensions {
             try openSSL.write(extensions + "\n", to: "\(name).ext")

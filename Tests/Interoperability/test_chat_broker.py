@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 import private_machine
-from broker import IS_MOSQUITTO, ROOT
+from broker import IS_MOSQUITTO, ROOT, until
 from chat_broker import ENTERING, PREPARE, ChatBroker, prepare
 from chatting import Chat
 from our_tools import DEBIANS, ENVIRONMENT, OURS, PROGRAM, Listener, run
@@ -187,7 +187,9 @@ def test_the_matrix_of_rights(chat):
         assert tried(chat, DEBIANS) == expected(strict)
     finally:
         prepare(chat.folder, ports=chat.ports.values())
+        before = chat.log.count("Config reloaded")
         chat.process.send_signal(signal.SIGHUP)
+        until(lambda: chat.log.count("Config reloaded") > before, lambda: chat.log[-4000:])
 
 
 def guides(heading):

@@ -98,6 +98,7 @@ def test_a_flood_that_goes_on_from_many_addresses(world):
             tried += 1
             if len(opened) > 1500:
                 opened.pop(0).close()
+                time.sleep(0.002)  # room is what they take, not the machine
 
     thread = threading.Thread(target=flood)
     thread.start()
@@ -111,8 +112,8 @@ def test_a_flood_that_goes_on_from_many_addresses(world):
             assert peer.next().payload == str(number).encode()
             served.append(time.monotonic() - start)
             entered.append(world.comes_and_goes())
-        # A busy machine may be late now and then.
-        assert sorted(served)[3] < 2 and sorted(entered)[3] < 3, (served, entered)
+        # A busy machine may be late now and then; who had to wait for the end of others would be so each time, by ten seconds.
+        assert sorted(served)[3] < 2 and sorted(entered)[3] < 8, (served, entered)
         logged(world.broker, "are not written one by one")
     finally:
         stop.set()

@@ -107,7 +107,7 @@ package final class BrokerProcess: Sendable {
         self.pid = pid
         directory = folder
         lifeline = Spawn.watch(pid, directory: folder)
-        try waitUntilItAccepts(milliseconds: 10_000)
+        try waitUntilItAccepts(milliseconds: patienceMilliseconds)
     }
 
     deinit {
@@ -131,11 +131,11 @@ package final class BrokerProcess: Sendable {
         if isRunning { kill(pid, number) }
     }
 
-    /// Asks the broker to end and waits for it; after 5 s it is killed. True when it went by itself.
+    /// Asks the broker to end and waits for it; after a minute it is killed. True when it went by itself.
     @discardableResult
     package func stop() -> Bool {
         signal(SIGTERM)
-        let deadline = Deadline(milliseconds: 5_000)
+        let deadline = Deadline(milliseconds: patienceMilliseconds)
         while isRunning, deadline.millisecondsLeft > 0 { usleep(5_000) }
         guard isRunning else { return true }
         kill(pid, SIGKILL)

@@ -52,16 +52,26 @@ package enum Loopback {
         return descriptor
     }
 
-    /// A port that was free a moment ago. Somebody may take it before the broker does; `BrokerProcess` then tries again.
+    /// Ports that this process has not given away yet, in an order of its own: below those that the kernel gives to connections,
+    /// any of which would take it before the broker does.
+    private static let candidates = Mutex<[UInt16]>([])
+
+    /// A port that is free, and that no other test of this process is given soon. Another process may still take it before the
+    /// broker does; `BrokerProcess` then tries again.
     package static func freePort() -> UInt16? {
-        let descriptor = tcpSocket(AF_INET)
-        defer { close(descriptor) }
-        var address = address(.first, port: 0)
-        let result = withSocketAddress(&address) { pointer, length in
-            var length = length
-            return bind(descriptor, pointer, length) == 0 && getsockname(descriptor, pointer, &length) == 0
+        for _ in 0..<1_000 {
+            let candidate = candidates.withLock { candidates in
+                if candidates.isEmpty { candidates = Array(10_000..<32_000).shuffled() }
+                return candidates.removeLast()
+            }
+            let descriptor = tcpSocket(AF_INET)
+            defer { close(descriptor) }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = candidate.bigEndian  // on every interface
+            if withSocketAddress(&address, { bind(descriptor, $0, $1) == 0 }) { return candidate }
         }
-        return result ? UInt16(bigEndian: address.sin_port) : nil
+        return nil
     }
 
     private static func tcpSocket(_ family: Int32) -> Int32 {

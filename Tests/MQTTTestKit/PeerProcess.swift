@@ -38,7 +38,7 @@ package final class PeerProcess: Sendable {
     package var said: String { Scratch.read("\(directory)/said") }
 
     /// Waits until it has said that, without holding a thread up, and returns all it has said.
-    package func says(_ text: String, withinMilliseconds limit: Int = 10_000) async -> String {
+    package func says(_ text: String, withinMilliseconds limit: Int = patienceMilliseconds) async -> String {
         let deadline = Deadline(milliseconds: limit)
         while !said.contains(text), deadline.millisecondsLeft > 0 { try? await Task.sleep(for: .milliseconds(10)) }
         return said

@@ -37,7 +37,7 @@ package final class Program: Sendable {
 
     deinit {
         signal(SIGKILL)
-        _ = exitStatus(withinMilliseconds: 5_000)
+        _ = exitStatus(withinMilliseconds: patienceMilliseconds)
         close(lifeline)
     }
 
@@ -70,7 +70,7 @@ package final class Program: Sendable {
 
     /// Whether it accepts on the port before the time is over.
     package func answers(
-        _ host: Loopback.Host = .first, port: UInt16, withinMilliseconds limit: Int = 10_000
+        _ host: Loopback.Host = .first, port: UInt16, withinMilliseconds limit: Int = patienceMilliseconds
     ) -> Bool {
         Deadline(milliseconds: limit).wait { Loopback.answers(host, port: port) || !isRunning } && isRunning
     }

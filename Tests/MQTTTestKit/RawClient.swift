@@ -32,7 +32,7 @@ package final class RawClient {
 
     /// Opens the connection; sends nothing.
     package init(
-        _ broker: BrokerProcess, version: UInt8 = 4, deadlineMilliseconds: Int = 3_000,
+        _ broker: BrokerProcess, version: UInt8 = 4, deadlineMilliseconds: Int = patienceMilliseconds,
         receiveBufferBytes: Int32? = nil, file: StaticString = #fileID, line: UInt = #line
     ) throws {
         self.version = version
@@ -45,7 +45,7 @@ package final class RawClient {
 
     /// The same to a port of any broker, at any loopback address.
     package init(
-        _ host: Loopback.Host = .first, port: UInt16, version: UInt8 = 4, deadlineMilliseconds: Int = 3_000,
+        _ host: Loopback.Host = .first, port: UInt16, version: UInt8 = 4, deadlineMilliseconds: Int = patienceMilliseconds,
         file: StaticString = #fileID, line: UInt = #line
     ) throws {
         self.version = version

@@ -2,9 +2,6 @@ import Glibc
 import MQTTTestKit
 import Testing
 
-/// Longest a test waits for something that must come, in milliseconds. Generous: it is only spent where a test fails.
-let patienceMilliseconds = 30_000
-
 extension BrokerProcess {
     /// Waits until a whole line of the log matches; false where none came.
     func logs(_ pattern: String, withinMilliseconds limit: Int = patienceMilliseconds) throws -> Bool {

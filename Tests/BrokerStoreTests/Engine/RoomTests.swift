@@ -188,9 +188,9 @@ struct RoomTests {
         #expect(size(path + "-wal") == 0)
     }
 
-    /// Looks again and again, for ten seconds at most.
+    /// Looks again and again, for a minute at most.
     private func wait(_ isDone: () -> Bool) throws {
-        for _ in 0..<1000 where !isDone() { usleep(10_000) }
+        for _ in 0..<6000 where !isDone() { usleep(10_000) }
         try #require(isDone())
     }
 

@@ -45,7 +45,7 @@ struct SyncTests {
     }
 
     private func wait(_ isDone: () -> Bool) throws {
-        for _ in 0..<1000 where !isDone() { usleep(10_000) }
+        for _ in 0..<6000 where !isDone() { usleep(10_000) }
         try #require(isDone())
     }
 

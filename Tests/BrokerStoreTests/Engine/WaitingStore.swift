@@ -49,7 +49,7 @@ final class WaitingStore: Sendable {
     /// What the store reported, in order.
     var failures: [StoreError] { answers.failures.withLock { $0 } }
 
-    /// Asks, and waits for the answer. Nil: none came within ten seconds.
+    /// Asks, and waits for the answer. Nil: none came within a minute.
     func ask(_ request: StorageRequest) -> StorageEvent? { ask([request]).first ?? nil }
 
     func ask(_ requests: [StorageRequest]) -> [StorageEvent?] {
@@ -57,7 +57,7 @@ final class WaitingStore: Sendable {
         return requests.map { request in
             while true {
                 if let event = answers.take(request.token) { return event }
-                if answers.arrived.wait(timeout: .now() + 10) == .timedOut { return nil }
+                if answers.arrived.wait(timeout: .now() + 60) == .timedOut { return nil }
             }
         }
     }

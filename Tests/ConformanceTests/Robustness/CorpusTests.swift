@@ -95,7 +95,7 @@ struct CorpusAttackTests {
             if Bool.random(using: &chance) { try client.connect(id: "attack-\(name)", version: client.version) }
             client.send(input)
             client.finishSending()
-            try client.packetsUntilClosed(withinMilliseconds: 5_000)
+            try client.packetsUntilClosed(withinMilliseconds: patienceMilliseconds)
         case .reset:
             client.send(Wire.connect(id: "attack-\(name)", version: client.version) + input)
             client.reset()

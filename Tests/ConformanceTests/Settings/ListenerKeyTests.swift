@@ -26,7 +26,7 @@ import Testing
     @Test("[socket_domain] ipv4: a listener on every interface leaves IPv6 out", .enabled(if: Loopback.hasIPv6))
     func socketDomain() throws {
         let both = try BrokerProcess.start("listener {port}\nallow_anonymous true\n")
-        #expect(Deadline(milliseconds: 5_000).wait { Loopback.answers(.version6, port: both.port) })
+        #expect(Deadline(milliseconds: patienceMilliseconds).wait { Loopback.answers(.version6, port: both.port) })
         let four = try BrokerProcess.start("listener {port}\nsocket_domain ipv4\nallow_anonymous true\n")
         #expect(Loopback.answers(.second, port: four.port) && !Loopback.answers(.version6, port: four.port))
     }
@@ -46,7 +46,7 @@ import Testing
             let broker = try BrokerProcess.start(
                 "per_listener_settings \(isOn)\n\(Self.one)allow_anonymous true\nlistener \(other) 127.0.0.1\n"
                     + "allow_anonymous false\n")
-            #expect(Deadline(milliseconds: 5_000).wait { Loopback.answers(.first, port: other) })
+            #expect(Deadline(milliseconds: patienceMilliseconds).wait { Loopback.answers(.first, port: other) })
             #expect(try [code(broker.port), code(other)] == expected)
         }
     }
@@ -86,7 +86,7 @@ import Testing
             Self.one + "allow_anonymous true\nlistener \(other) 127.0.0.1\nmount_point site/\n")
         let outside = try RawClient.connected(to: broker)
         try outside.subscribe("site/#", 1)
-        #expect(Deadline(milliseconds: 5_000).wait { Loopback.answers(.first, port: other) })
+        #expect(Deadline(milliseconds: patienceMilliseconds).wait { Loopback.answers(.first, port: other) })
         let inside = try RawClient(port: other)
         try inside.connect(id: unique("c"))
         try inside.subscribe("b/+", 1)

@@ -138,11 +138,14 @@ import Testing
 
     @Test("[3.1] a silent client is dropped after 1.5 times its keep alive")
     func keepAlive() throws {
-        let client = try RawClient.connected(to: .shared(), version: 3, keepAlive: 1)
-        let start = ContinuousClock.now
-        try client.expectClosed(withinMilliseconds: 10_000)
-        let lived = start.duration(to: .now)
-        #expect(lived >= .milliseconds(BrokerUnderTest.isMosquitto ? 500 : 1_400))
-        #expect(lived <= .milliseconds(BrokerUnderTest.isMosquitto ? 8_500 : 3_000))
+        try persistently {
+            let start = ContinuousClock.now
+            let client = try RawClient.connected(to: .shared(), version: 3, keepAlive: 1)
+            try client.expectClosed()
+            let lived = start.duration(to: .now)
+            #expect(lived >= .milliseconds(BrokerUnderTest.isMosquitto ? 500 : 1_400))
+            guard lived > .milliseconds(BrokerUnderTest.isMosquitto ? 8_500 : 3_000) else { return }
+            throw Mismatch(.timedOut, "\(lived) instead of 1.5 s", #fileID, #line)
+        }
     }
 }

@@ -109,7 +109,7 @@ struct CrashRun {
         death.wait()
         for index in publishers.indices { publishers[index].lose(&findings) }
         for index in subscribers.indices { subscribers[index].lose() }
-        guard plan.end == nil || Deadline(milliseconds: 10_000).wait(until: { !broker.isRunning }) else {
+        guard plan.end == nil || Deadline(milliseconds: patienceMilliseconds).wait(until: { !broker.isRunning }) else {
             throw Trouble("the broker does not end")
         }
         if !findings.isEmpty { findings.append("in round \(number); the broker said:\n\(broker.log.suffix(4_000))") }
@@ -210,7 +210,7 @@ struct CrashRun {
             var isGranted = false
             var deadline = Deadline(milliseconds: 300)
             while deadline.millisecondsLeft > 0 || !isGranted {
-                guard let packet = try client.next(withinMilliseconds: isGranted ? 50 : 10_000) else { continue }
+                guard let packet = try client.next(withinMilliseconds: isGranted ? 50 : patienceMilliseconds) else { continue }
                 deadline = Deadline(milliseconds: 300)
                 if packet.kind == .suback { isGranted = true }
                 guard packet.kind == .publish, packet.retain, let stream = Stream(packet.topicText) else { continue }

@@ -50,11 +50,11 @@ struct FullDiskTests {
         // 3.1.1 cannot be told: its connection is closed, without an acknowledgement.
         let older = try box.client(version: 4, cleanStart: true)
         older.send(Wire.publish(topic: "kept/old", payload: "old " + Self.payload, qos: 1, id: 1))
-        let answers = try older.packetsUntilClosed(withinMilliseconds: 45_000)
+        let answers = try older.packetsUntilClosed(withinMilliseconds: patienceMilliseconds)
         #expect(answers.isEmpty)
         let olderStill = try box.client(version: 4, cleanStart: true)
         olderStill.send(Wire.publish(topic: "kept/old", payload: "old " + Self.payload, qos: 2, id: 1))
-        let moreAnswers = try olderStill.packetsUntilClosed(withinMilliseconds: 45_000)
+        let moreAnswers = try olderStill.packetsUntilClosed(withinMilliseconds: patienceMilliseconds)
         #expect(moreAnswers.isEmpty)
 
         // What touches no disk goes on.

@@ -2,9 +2,6 @@ import Glibc
 import MQTTTestKit
 import Testing
 
-/// Longest a test waits for something that must come, in milliseconds. Generous: it is only spent where a test fails.
-let patienceMilliseconds = 30_000
-
 /// A folder that outlives the brokers started on it: what `persistence_location` names. Removed with its last owner,
 /// unless `MARTLET_TEST_KEEP` is in the environment.
 final class StoreFolder: Sendable {
@@ -55,7 +52,7 @@ final class StoreFolder: Sendable {
             files: ["broker.conf": conf.replacing("{port}", with: String(port))])
         usleep(patience)
         program.signal(SIGKILL)
-        let status = program.exitStatus(withinMilliseconds: 10_000)
+        let status = program.exitStatus(withinMilliseconds: patienceMilliseconds)
         return status == 128 + SIGKILL ? nil : "it ended with \(status as Int32?): \(program.standardError)"
     }
 
@@ -95,7 +92,7 @@ enum End: String, CaseIterable, Sendable, CustomTestStringConvertible {
             guard broker.stop() else { throw Trouble("SIGTERM did not end the broker in time:\n\(broker.log)") }
         case .killed:
             broker.signal(SIGKILL)
-            guard Deadline(milliseconds: 10_000).wait(until: { !broker.isRunning }) else {
+            guard Deadline(milliseconds: patienceMilliseconds).wait(until: { !broker.isRunning }) else {
                 throw Trouble("kill -9 did not end the broker in time")
             }
         }

@@ -91,7 +91,7 @@ struct LifeTests {
                 }
             }()
             try await MQTTClient.withConnection(to: endpoint) { client in
-                let answer = try await client.request("q", [1, 2, 3], timeout: .seconds(10))
+                let answer = try await client.request("q", [1, 2, 3], timeout: .seconds(60))
                 #expect(answer.payload == [3, 2, 1])
                 await #expect(throws: ClientError.timedOut) {
                     try await client.request("nobody", [1], timeout: .milliseconds(100))

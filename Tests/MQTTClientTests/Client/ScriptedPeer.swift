@@ -156,7 +156,7 @@ final class ScriptedPeer: Sendable {
     func finish() async -> String? {
         await withCheckedContinuation { continuation in
             Thread.detachNewThread { [self] in
-                let inTime = done.wait(timeout: .now() + 20) == .success
+                let inTime = done.wait(timeout: .now() + 60) == .success
                 continuation.resume(
                     returning: inTime ? failure.withLock { $0 } : "the scripts did not come to their end")
             }

@@ -27,7 +27,7 @@ struct OpenSSLServer {
     static func visit(_ endpoint: Endpoint) async -> ConnectFailure? {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         do throws(ConnectFailure) {
-            let channel = try await Connector.connect(to: endpoint, on: loop, timeout: .seconds(20)) {
+            let channel = try await Connector.connect(to: endpoint, on: loop, timeout: .seconds(60)) {
                 $0.eventLoop.makeSucceededVoidFuture()
             }
             try? await channel.close().get()
@@ -49,7 +49,7 @@ struct MicroSocks {
         guard let free = Loopback.freePort() else { throw BrokerProcess.StartFailure(description: "no free port") }
         port = Int(free)
         process = try PeerProcess(["/usr/bin/microsocks", "-i", "127.0.0.1", "-p", "\(free)"] + arguments)
-        guard Deadline(milliseconds: 10_000).wait(until: { Loopback.answers(.first, port: free) }) else {
+        guard Deadline(milliseconds: patienceMilliseconds).wait(until: { Loopback.answers(.first, port: free) }) else {
             throw BrokerProcess.StartFailure(description: "microsocks does not accept: \(process.said)")
         }
     }

@@ -137,7 +137,7 @@ final class TransportWorld: Sendable {
     static func failure(_ endpoint: Endpoint, version: ProtocolVersion = .v5) async -> ClientError? {
         do {
             var configuration = ClientConfiguration(clientIdentifier: unique("t"), version: version)
-            configuration.connectTimeout = .seconds(20)
+            configuration.connectTimeout = .seconds(60)
             try await MQTTClient.withConnection(to: endpoint, configuration, reconnect: .never) { _ in }
             return nil
         } catch {

@@ -69,8 +69,11 @@ import Testing
         let (id, topic) = (unique("c"), unique("t"))
         if row.stored { try Self.leaveSession(id, topic, broker) }
         let resumes = row.stored && !row.clean
+        let watcher = try RawClient.v5(broker)
+        let farewell = unique("w")
+        try watcher.subscribe(farewell, 0)
         let client = try RawClient.v5(
-            broker, id: id, clean: row.clean, row.expiry.map { [.sessionExpiryInterval($0)] } ?? [])
+            broker, id: id, clean: row.clean, will: .init(topic: farewell, payload: "gone"), row.expiry.map { [.sessionExpiryInterval($0)] } ?? [])
         #expect(client.connack?.connackFlags == (resumes ? 1 : 0))
         if resumes { try client.expectMessage(topic, "waiting", qos: 1) }
         try RawClient.v5(broker).publish(topic, "live", qos: 1)
@@ -78,7 +81,7 @@ import Testing
         try client.expectNoMessage()
         client.close()
         // Until the broker has seen the close a client with this id would take over, which is another rule.
-        pause(milliseconds: 50)
+        try watcher.expectMessage(farewell, "gone")
         let next = try RawClient.v5(broker, id: id, clean: false)
         #expect(next.connack?.connackFlags == ((row.expiry ?? 0) > 0 ? 1 : 0))
         try next.disconnect()

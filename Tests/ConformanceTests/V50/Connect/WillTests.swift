@@ -46,12 +46,16 @@ import Testing
 
     @Test("[5.0 MQTT-3.1.2-8] the will comes when its delay has passed, not before")
     func delay() throws {
-        let scene = try Scene()
-        let client = try scene.client([.willDelayInterval(2)], [.sessionExpiryInterval(60)])
-        client.close()
-        let waited = try seconds { try scene.watcher.expectMessage(scene.topic, "gone", withinMilliseconds: 10_000) }
-        #expect(waited > 1.5)
-        #expect(waited < 2 + V50KeepAliveTests.slack)
+        try persistently {
+            let scene = try Scene()
+            let client = try scene.client([.willDelayInterval(2)], [.sessionExpiryInterval(60)])
+            let waited = try seconds {
+                client.close()
+                try scene.watcher.expectMessage(scene.topic, "gone")
+            }
+            #expect(waited > 1.5)
+            try V50KeepAliveTests.expectSoon(waited, due: 2)
+        }
     }
 
     @Test(
@@ -92,17 +96,25 @@ import Testing
         let scene = try Scene()
         try scene.client([.willDelayInterval(60)]).close()
         try withKnownDifference(.mosquitto, "the delay is waited for after the session has ended") {
-            try scene.watcher.expectMessage(scene.topic, "gone", withinMilliseconds: 1_500)
+            try scene.watcher.expectMessage(scene.topic, "gone", withinMilliseconds: Self.atOnceMilliseconds)
         }
     }
 
+    /// Less than the minute after which a will of these tests may come at the latest. mosquitto is known to be late.
+    private static let atOnceMilliseconds = BrokerUnderTest.isMosquitto ? 1_500 : 30_000
+
     @Test("[5.0 facts] a will whose delay is longer than its session comes at the session's end")
     func sessionEndsWithinDelay() throws {
-        let scene = try Scene()
-        try scene.client([.willDelayInterval(60)], [.sessionExpiryInterval(1)]).close()
-        let waited = try seconds { try scene.watcher.expectMessage(scene.topic, "gone", withinMilliseconds: 10_000) }
-        #expect(waited > 0.7)
-        #expect(waited < 1 + V50KeepAliveTests.slack)
+        try persistently {
+            let scene = try Scene()
+            let client = try scene.client([.willDelayInterval(60)], [.sessionExpiryInterval(1)])
+            let waited = try seconds {
+                client.close()
+                try scene.watcher.expectMessage(scene.topic, "gone")
+            }
+            #expect(waited > 0.7)
+            try V50KeepAliveTests.expectSoon(waited, due: 1)
+        }
     }
 
     @Test("[5.0 facts] without a delay the will comes at once, however long the session lives")
@@ -110,28 +122,30 @@ import Testing
         for will: [Property] in [[], [.willDelayInterval(0)]] {
             let scene = try Scene()
             try scene.client(will, [.sessionExpiryInterval(60)]).close()
-            try scene.watcher.expectMessage(scene.topic, "gone", withinMilliseconds: 1_500)
+            try scene.watcher.expectMessage(scene.topic, "gone", withinMilliseconds: Self.atOnceMilliseconds)
         }
     }
 
     @Test("[5.0 MQTT-3.1.3-9] a client that comes back within the delay cancels its will")
     func resumeCancels() throws {
-        let scene = try Scene()
-        try scene.client([.willDelayInterval(1)], [.sessionExpiryInterval(60)]).close()
-        pause(milliseconds: 100)
-        let back = try RawClient.v5(scene.broker, id: scene.id, clean: false, [.sessionExpiryInterval(60)])
-        #expect(back.connack?.sessionPresent == true)
-        try scene.watcher.expectNothing(forMilliseconds: 2_300)
-        // It had no will this time, so nothing is due either.
-        back.close()
-        try scene.watcher.expectNoMessage()
+        try persistently {
+            let scene = try Scene()
+            try scene.client([.willDelayInterval(1)], [.sessionExpiryInterval(60)]).close()
+            pause(milliseconds: 100)
+            let back = try RawClient.v5(scene.broker, id: scene.id, clean: false, [.sessionExpiryInterval(60)])
+            #expect(back.connack?.sessionPresent == true)
+            try scene.watcher.expectNothing(forMilliseconds: 2_300)
+            // It had no will this time, so nothing is due either.
+            back.close()
+            try scene.watcher.expectNoMessage()
+        }
     }
 
     @Test("[5.0 MQTT-3.1.3-9] coming back too late cancels nothing")
     func resumeTooLate() throws {
         let scene = try Scene()
         try scene.client([.willDelayInterval(1)], [.sessionExpiryInterval(60)]).close()
-        try scene.watcher.expectMessage(scene.topic, "gone", withinMilliseconds: 10_000)
+        try scene.watcher.expectMessage(scene.topic, "gone")
         _ = try RawClient.v5(scene.broker, id: scene.id, clean: false)
         try scene.watcher.expectNoMessage()
     }

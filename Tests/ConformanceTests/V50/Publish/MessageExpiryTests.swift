@@ -56,13 +56,13 @@ import Testing
         let live = try RawClient.v5(broker)
         try live.subscribe(topic, 1)
         let id = try Self.absent(topic, broker)
-        try RawClient.v5(broker).publish(topic, "x", qos: 1, properties: [.messageExpiryInterval(10)])
+        try RawClient.v5(broker).publish(topic, "x", qos: 1, properties: [.messageExpiryInterval(100)])
         let atOnce = try #require(try live.expectMessage(topic, "x").number(0x02))
-        #expect(atOnce == 10 || atOnce == 9)
+        #expect((40...100).contains(atOnce))  // a busy machine may take a minute
         pause(milliseconds: 2_100)
         let client = try RawClient.v5(broker, id: id, clean: false)
         let later = try #require(try client.expectMessage(topic, "x").number(0x02))
-        #expect(later == 8 || later == 7)
+        #expect((38...98).contains(later))
     }
 
     @Test("[5.0 facts] retained messages expire, and say what is left")
@@ -70,13 +70,13 @@ import Testing
         let broker = try BrokerProcess.shared()
         let topic = unique("t")
         let publisher = try RawClient.v5(broker)
-        try publisher.publish(topic + "/short", "x", qos: 1, retain: true, properties: [.messageExpiryInterval(1)])
-        try publisher.publish(topic + "/long", "x", qos: 1, retain: true, properties: [.messageExpiryInterval(10)])
+        try publisher.publish(topic + "/short", "x", qos: 1, retain: true, properties: [.messageExpiryInterval(3)])
+        try publisher.publish(topic + "/long", "x", qos: 1, retain: true, properties: [.messageExpiryInterval(100)])
         #expect(try V50RetainTests.stored(topic + "/short", broker) != nil)
-        pause(milliseconds: 2_200)
+        pause(milliseconds: 4_200)
         #expect(try V50RetainTests.stored(topic + "/short", broker) == nil)
         let long = try #require(try V50RetainTests.stored(topic + "/long", broker))
-        #expect(long.number(0x02) == 8 || long.number(0x02) == 7)
+        #expect((36...96).contains(long.number(0x02) ?? 0))
         #expect(long.property(0x02).count == 1)
     }
 
@@ -109,7 +109,7 @@ import Testing
         let client = try RawClient.v5(broker, id: id, clean: false)
         try withKnownDifference(.mosquitto, "an interval of 0 is taken for none") {
             let left = try #require(try client.expectMessage(topic, "most").number(0x02))
-            #expect(left >= 0xFFFF_FFFF - 3)
+            #expect(left >= 0xFFFF_FFFF - 60)
         }
     }
 }
