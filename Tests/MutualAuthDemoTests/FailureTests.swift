@@ -18,8 +18,8 @@ struct FailureTests {
         var settings = DemoSettings(clientIdentifier: "thing")
         settings.iterations = 1
         settings.publishPause = .milliseconds(1)
-        settings.packetTimeout = .seconds(10)
-        settings.connackTimeout = .seconds(10)
+        settings.packetTimeout = .seconds(60)
+        settings.connackTimeout = .seconds(60)
         change(&settings)
         let lines = Lines()
         let demo = MutualAuthDemo(settings, to: .tcp("127.0.0.1", port: port), random: random) { lines.add($0) }
