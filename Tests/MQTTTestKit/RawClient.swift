@@ -45,7 +45,8 @@ package final class RawClient {
 
     /// The same to a port of any broker, at any loopback address.
     package init(
-        _ host: Loopback.Host = .first, port: UInt16, version: UInt8 = 4, deadlineMilliseconds: Int = patienceMilliseconds,
+        _ host: Loopback.Host = .first, port: UInt16, version: UInt8 = 4,
+        deadlineMilliseconds: Int = patienceMilliseconds,
         file: StaticString = #fileID, line: UInt = #line
     ) throws {
         self.version = version

@@ -48,7 +48,9 @@ struct CrashPublisher {
 
     /// Connects and sends again what had no answer. A broker that dies meanwhile is no finding.
     mutating func connect(to broker: BrokerProcess, _ findings: inout [String]) {
-        guard let opened = try? RawClient(broker, version: version, deadlineMilliseconds: patienceMilliseconds) else { return }
+        guard let opened = try? RawClient(broker, version: version, deadlineMilliseconds: patienceMilliseconds) else {
+            return
+        }
         let lasting = version == 5 ? [Property.sessionExpiryInterval(.max)] : []
         do {
             try opened.connect(id: name, version: version, cleanStart: false, properties: lasting)

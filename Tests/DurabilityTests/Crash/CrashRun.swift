@@ -210,7 +210,9 @@ struct CrashRun {
             var isGranted = false
             var deadline = Deadline(milliseconds: 300)
             while deadline.millisecondsLeft > 0 || !isGranted {
-                guard let packet = try client.next(withinMilliseconds: isGranted ? 50 : patienceMilliseconds) else { continue }
+                guard let packet = try client.next(withinMilliseconds: isGranted ? 50 : patienceMilliseconds) else {
+                    continue
+                }
                 deadline = Deadline(milliseconds: 300)
                 if packet.kind == .suback { isGranted = true }
                 guard packet.kind == .publish, packet.retain, let stream = Stream(packet.topicText) else { continue }

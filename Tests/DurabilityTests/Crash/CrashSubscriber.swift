@@ -32,7 +32,9 @@ struct CrashSubscriber {
 
     /// Connects; the first time it subscribes too, and both must succeed.
     mutating func connect(to broker: BrokerProcess, _ findings: inout [String]) {
-        guard let opened = try? RawClient(broker, version: version, deadlineMilliseconds: patienceMilliseconds) else { return }
+        guard let opened = try? RawClient(broker, version: version, deadlineMilliseconds: patienceMilliseconds) else {
+            return
+        }
         var properties = version == 5 ? [Property.sessionExpiryInterval(.max)] : []
         if habit == .slow, version == 5 { properties.append(.receiveMaximum(5)) }
         do {

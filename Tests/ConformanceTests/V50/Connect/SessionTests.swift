@@ -73,7 +73,8 @@ import Testing
         let farewell = unique("w")
         try watcher.subscribe(farewell, 0)
         let client = try RawClient.v5(
-            broker, id: id, clean: row.clean, will: .init(topic: farewell, payload: "gone"), row.expiry.map { [.sessionExpiryInterval($0)] } ?? [])
+            broker, id: id, clean: row.clean, will: .init(topic: farewell, payload: "gone"),
+            row.expiry.map { [.sessionExpiryInterval($0)] } ?? [])
         #expect(client.connack?.connackFlags == (resumes ? 1 : 0))
         if resumes { try client.expectMessage(topic, "waiting", qos: 1) }
         try RawClient.v5(broker).publish(topic, "live", qos: 1)
