@@ -96,10 +96,18 @@ package final class Broker: Sendable {
     /// Opens the listeners. When it returns, clients may connect.
     /// - Parameter source: where the configuration came from, and will be read again.
     package func start(source: ConfigurationSource, warnings: [Diagnostic]) throws {
+        do { try begin(source, warnings) } catch {
+            log.flush()
+            throw error
+        }
+    }
+
+    private func begin(_ source: ConfigurationSource, _ warnings: [Diagnostic]) throws {
         let configuration = running.configuration
         let summary = configuration.summary(source: source.file.map(Broker.absolute))
         _ = OpenFiles.raiseLimit()
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)  // a file that may not grow is told by its write, not by our end
         log.write(
             .information,
             "martlet version \(Martlet.version) starting with \(summary)")
@@ -137,6 +145,7 @@ package final class Broker: Sendable {
     package static func recordFailure(_ problems: [String], _ configuration: BrokerConfiguration) {
         guard let log = try? LogWriter(configuration.log, try Privileges(user: configuration.user)) else { return }
         for problem in problems { log.writeAside(.error, "Error: \(problem)") }
+        log.flush()
     }
 
     /// Tells every client, waits until they have heard, and stops. Returns within ten seconds.
@@ -163,6 +172,7 @@ package final class Broker: Sendable {
         let running = running
         for socket in running.sockets { socket.removeFile() }
         if let path = running.configuration.pidFile { unlink(path) }
+        log.flush()
     }
 }
 

@@ -33,6 +33,30 @@ struct SyslogTests {
             #expect(program.standardError.isEmpty && program.standardOutput.isEmpty)
         }
     }
+
+    /// The socket holds a dozen lines; a visit makes three.
+    @Test("A system log that takes nothing holds nobody up, and gets every line when it goes on")
+    func stopped() throws {
+        let log = try #require(SystemLog.open(withinMilliseconds: patienceMilliseconds), "errno \(errno)")
+        let port = try #require(Loopback.freePort())
+        let program = try Program(
+            ["broker", "-c", "{directory}/broker.conf"],
+            files: ["broker.conf": "listener \(port) 127.0.0.1\nallow_anonymous true\nlog_dest syslog\n"])
+        #expect(program.answers(port: port))
+        for number in 0..<20 {
+            let client = try RawClient(port: port, deadlineMilliseconds: patienceMilliseconds)
+            try client.connect(id: "visitor\(number)")
+            try client.disconnect()
+        }
+        let sender = "martlet[\(program.pid)]: "
+        for number in 0..<20 {
+            let visit = log.line(
+                from: sender, with: "as visitor\(number) (", withinMilliseconds: patienceMilliseconds)
+            #expect(visit != nil, "visitor\(number)")
+        }
+        program.signal(SIGTERM)
+        #expect(program.exitStatus(withinMilliseconds: 10_000) == 0)
+    }
 }
 
 /// The machine's log, kept by the test: a datagram socket at `/dev/log` that goes with the object.

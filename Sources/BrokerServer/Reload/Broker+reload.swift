@@ -107,7 +107,6 @@ extension Broker {
             }
         }
         guard problems.isEmpty, let access else {
-            setup?.close()
             throw ReloadRefused(problems: problems)
         }
         let plan = ListenerPlan(
@@ -119,7 +118,6 @@ extension Broker {
             warnings: loaded.warnings)
         do throws(ReloadRefused) { try bindNew(&prepared, running) } catch {
             for socket in prepared.sockets.values { socket.close() }
-            setup?.close()
             throw error
         }
         return prepared

@@ -1,0 +1,139 @@
+import BrokerConfiguration
+import Dispatch
+import Glibc
+import NIOConcurrencyHelpers
+
+/// One descriptor that log lines go to. Its reader may stop at any time: a pipe nobody empties, a terminal after Ctrl-S. Then
+/// lines wait for it in `LogBacklog`, and whoever wrote them goes on: a loop that waited here would hold every client up.
+final class LogSink: Sendable {
+    private struct State {
+        var form: LogForm
+        var backlog = LogBacklog()
+        /// A thread waits for the reader; lines line up behind those it has.
+        var isDraining = false
+        /// What was written last was not the end of a line.
+        var isInsideLine = false
+    }
+
+    private let descriptor: Int32
+    private let isOwned: Bool
+    private let state: NIOLockedValueBox<State>
+    private let queue = DispatchQueue(label: "martlet.log")
+    private let drains = DispatchGroup()
+
+    /// - Parameters:
+    ///   - isOwned: it is closed in the end.
+    ///   - form: of the line that says how many are missing.
+    init(_ descriptor: Int32, isOwned: Bool, form: LogForm) {
+        self.descriptor = descriptor
+        self.isOwned = isOwned
+        state = NIOLockedValueBox(State(form: form))
+    }
+
+    deinit {
+        if isOwned { close(descriptor) }
+    }
+
+    func setForm(_ form: LogForm) { state.withLockedValue { $0.form = form } }
+
+    /// Writes a line, which ends as lines do, or has it wait. Never waits itself.
+    func put(_ line: String) {
+        var line = line
+        state.withLockedValue { state in
+            line.withUTF8 { put(UnsafeRawBufferPointer($0), &state) }
+        }
+    }
+
+    private func put(_ line: UnsafeRawBufferPointer, _ state: inout State) {
+        guard !state.isDraining else { return state.backlog.add(line) }
+        guard state.backlog.lost == 0 else {
+            tellOfLost(&state)
+            state.backlog.add(line)
+            return drainLater(&state)
+        }
+        var at = 0
+        while at < line.count {
+            guard isReady(waiting: false) else { break }
+            // Where it is ready it takes as much as this without waiting.
+            let piece = UnsafeRawBufferPointer(rebasing: line[at...].prefix(LogBacklog.pieceBytesMax))
+            guard let n = write(piece) else { return state.backlog.lose() }
+            at += n
+            state.isInsideLine = at < line.count
+        }
+        guard at < line.count else { return }
+        let rest = UnsafeRawBufferPointer(rebasing: line[at...])
+        if at > 0 { state.backlog.keep(rest) } else { state.backlog.add(rest) }
+        drainLater(&state)
+    }
+
+    private func drainLater(_ state: inout State) {
+        guard !state.isDraining else { return }
+        state.isDraining = true
+        queue.async(group: drains) { self.drain() }
+    }
+
+    /// Writes what waits, on a thread that may wait as well.
+    private func drain() {
+        while let piece = nextPiece() {
+            guard isReady(waiting: true), let n = piece.withUnsafeBytes(write) else {
+                // A full disk, a reader that has gone: a log that cannot be written does not stop the broker.
+                return state.withLockedValue { state in
+                    state.backlog.giveUp()
+                    state.isDraining = false
+                }
+            }
+            guard n > 0 else { continue }
+            let isInsideLine = piece[piece.startIndex + n - 1] != UInt8(ascii: "\n")
+            state.withLockedValue { state in
+                state.backlog.wrote(n)
+                state.isInsideLine = isInsideLine
+            }
+        }
+    }
+
+    /// `nil`, and lines are written at once again, when nothing waits.
+    private func nextPiece() -> ArraySlice<UInt8>? {
+        state.withLockedValue { state in
+            if state.backlog.isEmpty {
+                guard state.backlog.lost > 0 else {
+                    state.isDraining = false
+                    return nil
+                }
+                tellOfLost(&state)
+            }
+            return state.backlog.piece
+        }
+    }
+
+    private func tellOfLost(_ state: inout State) {
+        let lost = state.backlog.lost
+        let text =
+            "Warning: \(lost == 1 ? "a line is" : "\(lost) lines are") missing here: this log could not be written, or not "
+            + "fast enough."
+        var line = (state.isInsideLine ? "\n" : "") + state.form.line(.warning, text).whole
+        line.withUTF8 { state.backlog.tell(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Whether it takes bytes now. A disk's file always does.
+    private func isReady(waiting: Bool) -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        while true {
+            let n = poll(&entry, 1, waiting ? -1 : 0)
+            if n < 0 && errno == EINTR { continue }
+            return n > 0
+        }
+    }
+
+    /// How many bytes were taken; `nil` where there is no writing.
+    private func write(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        while true {
+            let n = Glibc.write(descriptor, bytes.baseAddress, bytes.count)
+            if n >= 0 { return n }
+            if errno == EAGAIN { return 0 }
+            if errno != EINTR { return nil }
+        }
+    }
+
+    /// Waits until what was put is written, not for longer than so many seconds.
+    func flush(withinSeconds limit: Double) { _ = drains.wait(timeout: .now() + limit) }
+}
