@@ -49,14 +49,14 @@ final class LogSink: Sendable {
         guard state.backlog.lost == 0 else {
             tellOfLost(&state)
             state.backlog.add(line)
-            return drainLater(&state)
+            return drainNow(&state)
         }
         var at = 0
-        while at < line.count {
-            guard isReady(waiting: false) else { break }
+        while at < line.count, isReady(waiting: false) {
             // Where it is ready it takes as much as this without waiting.
             let piece = UnsafeRawBufferPointer(rebasing: line[at...].prefix(LogBacklog.pieceBytesMax))
             guard let n = write(piece) else { return state.backlog.lose() }
+            if n == 0 { break }
             at += n
             state.isInsideLine = at < line.count
         }
@@ -64,6 +64,31 @@ final class LogSink: Sendable {
         let rest = UnsafeRawBufferPointer(rebasing: line[at...])
         if at > 0 { state.backlog.keep(rest) } else { state.backlog.add(rest) }
         drainLater(&state)
+    }
+
+    /// Lines go elsewhere from now on: what is missing here is told here.
+    func finish() {
+        state.withLockedValue { state in
+            guard !state.isDraining, state.backlog.lost > 0 else { return }
+            tellOfLost(&state)
+            drainNow(&state)
+        }
+    }
+
+    /// Writes what waits as long as that needs no waiting.
+    private func drainNow(_ state: inout State) {
+        while !state.backlog.isEmpty {
+            guard isReady(waiting: false) else { return drainLater(&state) }
+            let piece = state.backlog.piece
+            guard let n = piece.withUnsafeBytes(write) else { return state.backlog.giveUp() }
+            if n == 0 { return drainLater(&state) }
+            wrote(n, of: piece, &state)
+        }
+    }
+
+    private func wrote(_ count: Int, of piece: ArraySlice<UInt8>, _ state: inout State) {
+        state.backlog.wrote(count)
+        state.isInsideLine = piece[piece.startIndex + count - 1] != UInt8(ascii: "\n")
     }
 
     private func drainLater(_ state: inout State) {
@@ -82,11 +107,10 @@ final class LogSink: Sendable {
                     state.isDraining = false
                 }
             }
-            guard n > 0 else { continue }
-            let isInsideLine = piece[piece.startIndex + n - 1] != UInt8(ascii: "\n")
-            state.withLockedValue { state in
-                state.backlog.wrote(n)
-                state.isInsideLine = isInsideLine
+            if n == 0 {
+                usleep(1000)  // ready, but not for so much: who else writes into it?
+            } else {
+                state.withLockedValue { wrote(n, of: piece, &$0) }
             }
         }
     }
@@ -124,7 +148,7 @@ final class LogSink: Sendable {
         }
     }
 
-    /// How many bytes were taken; `nil` where there is no writing.
+    /// How many bytes were taken, 0 where it cannot take them now; `nil` where there is no writing.
     private func write(_ bytes: UnsafeRawBufferPointer) -> Int? {
         while true {
             let n = Glibc.write(descriptor, bytes.baseAddress, bytes.count)

@@ -48,7 +48,7 @@ final class LogWriter: Sendable {
 
     /// Lines go where `setup` says from now on.
     func replace(_ fresh: Setup) {
-        setup.withLockedValue { $0 = fresh }
+        change { $0 = fresh }
         standardError.setForm(fresh.form)
         standardOutput.setForm(fresh.form)
         syslog.withLockedValue { $0 = LogWriter.syslog(fresh.configuration) }
@@ -73,7 +73,16 @@ final class LogWriter: Sendable {
         let (path, form) = setup.withLockedValue { ($0.path, $0.form) }
         guard let path else { return }
         let fresh = try LogWriter.open(path, form)
-        setup.withLockedValue { $0.file = fresh }
+        change { $0.file = fresh }
+    }
+
+    /// To a setup with another file, or none.
+    private func change(_ body: (inout Setup) -> Void) {
+        let old = setup.withLockedValue { setup in
+            defer { body(&setup) }
+            return setup.file
+        }
+        old?.finish()
     }
 
     private static func open(
