@@ -15,9 +15,6 @@ define script
 scripts/$(1) $(2)
 endef
 
-# Suites of clients that have deadlines of their own: they run after the others, which fill every core for minutes.
-CLIENT_SUITES := MQTTClientTests|MQTTClientPKCS11Tests|MQTTToolsTests|MutualAuthDemoTests
-
 # Where `make install` puts it.
 PREFIX ?= /usr/local
 
@@ -40,13 +37,7 @@ install: setup ## A release that needs no Swift, and mosquitto's names for its p
 
 test: setup-test ## Install what testing needs, build, and run every test
 	@scripts/build --build-tests
-	scripts/swift-test --skip '$(CLIENT_SUITES)'
-	scripts/swift-test --filter '$(CLIENT_SUITES)'
-	scripts/docs
-	scripts/interoperability
-	scripts/examples
-	@if [ -x scripts/fuzz-smoke ]; then $(MAKE) --no-print-directory fuzz-smoke; fi
-	@if [ -x scripts/mutants-smoke ]; then $(MAKE) --no-print-directory mutants-smoke; fi
+	@scripts/test-stages
 
 chat-picture: setup-test ## Draw the chat's screenshots for its guide, from a real terminal
 	@scripts/build --product martlet
