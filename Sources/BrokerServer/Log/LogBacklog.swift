@@ -54,7 +54,9 @@ struct LogBacklog {
 
     /// Nobody will take what waits.
     mutating func giveUp() {
-        let lines = bytes[start...].count { $0 == UInt8(ascii: "\n") }
+        let end = UInt8(ascii: "\n")
+        // What begins with an end tells of lost ones below a line that has none.
+        let lines = bytes[start...].drop { $0 == end }.count { $0 == end }
         lost += told > 0 ? told + lines - 1 : lines
         (bytes, start, told) = ([], 0, 0)
     }
