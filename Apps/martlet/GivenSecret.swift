@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import MQTTTools
 
 /// A secret as a command line gives it: in one of three ways, of which only the last two keep it out of the list of processes.
 enum GivenSecret {
@@ -18,36 +18,20 @@ enum GivenSecret {
         self = secret
     }
 
-    /// Of a file or a variable, never empty.
-    func text() throws -> String {
-        switch self {
-        case .word(let word): word
-        case .file(let path): try Passphrase.firstLine(of: path)
-        case .variable(let name): try Passphrase.variable(name)
-        }
-    }
-
-    /// It may be empty, and a file's need not be UTF-8: a broker is to be tried with any password that CONNECT can carry.
+    /// Any bytes that CONNECT can carry; of a file or a variable, never none.
     func bytes() throws -> [UInt8] {
-        switch self {
-        case .word(let word): return Array(word.utf8)
-        case .file(let path): return try Self.firstLine(of: path)
-        case .variable(let name):
-            guard let value = getenv(name) else {
-                throw ValidationError("There is no variable \(name) in the environment.")
+        do throws(SecretSource.Fault) {
+            switch self {
+            case .word(let word): return Array(word.utf8)
+            case .file(let path): return try SecretSource.read(file: path)
+            case .variable(let name): return try SecretSource.read(variable: name)
             }
-            return Array(String(cString: value).utf8)
-        }
+        } catch { throw ValidationError("\(error).") }
     }
 
-    private static func firstLine(of path: String) throws -> [UInt8] {
-        guard let file = fopen(path, "r") else {
-            throw ValidationError("\(path) cannot be read: \(String(cString: strerror(errno))).")
-        }
-        defer { fclose(file) }
-        // The longest that CONNECT can carry, and the end of a line: what is longer is refused by CONNECT.
-        var bytes = [UInt8](repeating: 0, count: 65_537)
-        let count = fread(&bytes, 1, bytes.count, file)
-        return Array(bytes[..<count].prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })
+    /// The password of a key: text.
+    func text() throws -> String {
+        let bytes = try bytes()
+        do { return try SecretSource.text(bytes) } catch { throw ValidationError("\(error).") }
     }
 }

@@ -66,6 +66,21 @@ import Testing
         #expect((object["packets"] as? [Any])?.count == 3)
     }
 
+    @Test("any text comes back out of its JSON, which holds nothing that a terminal obeys")
+    func quoting() throws {
+        var texts = (0...0xFF).compactMap { Unicode.Scalar(UInt32($0)).map { "a\($0)b" } }
+        texts += [
+            "", #""\"#, "\u{2028}\u{2029}", "\u{202E}\u{2066}\u{FEFF}", "\u{FFFE}\u{FFFF}\u{1FFFF}", "Grüße 🐦\u{E0041}",
+        ]
+        for text in texts {
+            let json = EventJSON.quoted(text)
+            #expect(!json.unicodeScalars.contains { SafeText.isForbidden($0) })
+            let object = try JSONSerialization.jsonObject(with: Data("[\(json)]".utf8)) as? [String]
+            #expect(object?.first.map { Array($0.utf8) } == Array(text.utf8), "\(json)")
+        }
+        #expect(EventJSON.quoted("\u{1B}\u{2028}") == #""\u001b\u2028""#)
+    }
+
     @Test("lines of a script, in whatever pieces they come")
     func splitting() {
         var splitter = LineSplitter()

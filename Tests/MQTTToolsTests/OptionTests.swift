@@ -1,3 +1,4 @@
+import Foundation
 import MQTTClient
 import MQTTProtocol
 import Testing
@@ -244,6 +245,34 @@ struct OptionTests {
         }
         let home = try Self.arguments(.pub, "-n -u me --password-env PATH")
         #expect(home.password?.isEmpty == false)
+    }
+
+    @Test("a file's first line is the secret, whatever its bytes; none, or too many, are none")
+    func firstLine() throws {
+        let file = NSTemporaryDirectory() + "martlet-secret-\(UUID())"
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        func read(_ bytes: [UInt8]) throws -> [UInt8] {
+            try Data(bytes).write(to: URL(filePath: file))
+            return try SecretSource.read(file: file)
+        }
+        let longest = [UInt8](repeating: 0x61, count: 65_535)
+        let taken: [([UInt8], [UInt8])] = [
+            (Array("word".utf8), Array("word".utf8)), (Array("word\nmore\n".utf8), Array("word".utf8)),
+            (Array("word\r\n".utf8), Array("word".utf8)), (Array("a\rb\n".utf8), Array("a\rb".utf8)),
+            ([0xE9, 0x00, 0x0A], [0xE9, 0x00]), (longest, longest), (longest + [0x0D, 0x0A], longest),
+        ]
+        for (content, secret) in taken { #expect(try read(content) == secret) }
+        for content in [[], [0x0A], [0x0D, 0x0A], Array("\nsecond".utf8)] {
+            #expect(throws: SecretSource.Fault(description: "the first line of \(file) is empty")) { try read(content) }
+        }
+        for content in [longest + [0x61], longest + [0x61, 0x0A], longest + longest] {
+            #expect(throws: SecretSource.Fault(description: "the first line of \(file) is longer than 65535 bytes")) {
+                try read(content)
+            }
+        }
+        #expect(throws: SecretSource.Fault(description: "/: Is a directory")) { try SecretSource.read(file: "/") }
+        #expect(try SecretSource.text(Array("Grüße".utf8)) == "Grüße")
+        #expect(throws: SecretSource.Fault.self) { try SecretSource.text([0xE9]) }
     }
 
     @Test("help and version are asked for anywhere")

@@ -85,8 +85,7 @@ struct ChatCommand: AsyncParsableCommand {
         settings.version = try protocolVersion()
         settings.userName = name.text
         // [CH-1]: the name is the password unless told. [CH-16]: with a certificate there need not be one.
-        let password = try secret.given()?.text() ?? (encryption.provesOurselves ? nil : name.text)
-        settings.password = password.map { Array($0.utf8) }
+        settings.password = try secret.given()?.bytes() ?? (encryption.provesOurselves ? nil : Array(name.text.utf8))
         settings.stays = stay
         settings.isJSON = isJSON
         settings.explains = explains

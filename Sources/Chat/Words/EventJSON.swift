@@ -133,8 +133,10 @@ package enum EventJSON {
             case "\n": line += "\\n"
             case "\t": line += "\\t"
             case _ where SafeText.isForbidden(scalar):
-                let digits = String(scalar.value, radix: 16)
-                line += "\\u" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+                for unit in scalar.utf16 {
+                    let digits = String(unit, radix: 16)
+                    line += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                }
             default: line.unicodeScalars.append(scalar)
             }
         }

@@ -85,12 +85,12 @@ extension ToolArguments {
                     "Error: --p12 needs its password: --p12-password-file FILE or --p12-password-env NAME.",
                     namesHelp: false)
             }
-            return .pkcs12(file: file, password: String(decoding: password, as: UTF8.self))
+            return .pkcs12(file: file, password: try SecretSource.text(password, for: "--p12"))
         }
         guard let certificate = tls.certificateFile, let key = tls.keyFile else { return nil }
-        return .files(
-            certificate: certificate, key: key,
-            password: try keyPassword(key).map { String(decoding: $0, as: UTF8.self) })
+        var password: String?
+        if let secret = try keyPassword(key) { password = try SecretSource.text(secret, for: "--key") }
+        return .files(certificate: certificate, key: key, password: password)
     }
 
     /// In OpenSSL's words, which are mosquitto's.
