@@ -19,7 +19,17 @@ enum Daemon {
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
+        // This thread has signals blocked that the broker waits for.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        defer {
+            posix_spawn_file_actions_destroy(&actions)
+            posix_spawnattr_destroy(&attributes)
+        }
         let told: Int32 = 3  // the first behind standard error; nothing else is handed down
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, ends[1], told)
@@ -28,8 +38,11 @@ enum Daemon {
         let surroundings =
             ProcessInfo.processInfo.environment.map { strdup("\($0)=\($1)") } + [strdup("\(variable)=\(told)")]
         defer { for word in words + surroundings { free(word) } }
+        // By its own name, so that `pidof` finds it.
+        let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         var child: pid_t = 0
-        let status = posix_spawn(&child, "/proc/self/exe", &actions, nil, words + [nil], surroundings + [nil])
+        let status = posix_spawn(
+            &child, program ?? "/proc/self/exe", &actions, &attributes, words + [nil], surroundings + [nil])
         close(ends[1])
         guard status == 0 else { throw failure(status) }
         var word: UInt8 = 0

@@ -81,6 +81,18 @@ struct GrammarTests {
     }
 
     @Test(
+        "a mistake in a password or key is told without it",
+        arguments: [
+            "remote_password ge\theim", "password ge\theim", "local_password\tgeheim", "bridge_psk=geheim",
+            "remote_password\tgeheim", "bridge_psk geheim",
+        ])
+    func secrets(_ line: String) {
+        let found = problems("connection b\naddress a\ntopic #\n" + line + "\n")
+        #expect(found.contains { $0.line == 4 })
+        #expect(!found.contains { "\($0)".contains("heim") }, "\(found)")
+    }
+
+    @Test(
         "an unknown key leads to the nearest one",
         arguments: [
             ("alow_anonymous true", "allow_anonymous"), ("Listener 1883", "listener"),

@@ -182,6 +182,18 @@ struct LogLineTests {
         #expect(!broker.log.contains("New client connected"))
     }
 
+    @Test("A 3.1.1 client whose keep-alive is too long hears 2, which is no word for it; the log says it")
+    func keepAliveTooLong() throws {
+        let broker = try broker("max_keepalive 10\n")
+        for seconds in [UInt16(11), 0] {
+            let client = try RawClient(broker, deadlineMilliseconds: patienceMilliseconds)
+            client.send(Wire.connect(id: "tireless", keepAlive: seconds))
+            try client.packetsUntilClosed()
+            try expect(
+                [#"Login of client 'tireless' refused: its keep-alive is longer than max_keepalive, .*"#], in: broker)
+        }
+    }
+
     @Test("A name cannot forge a line or speak to a terminal")
     func controlCharacters() throws {
         let broker = try broker()

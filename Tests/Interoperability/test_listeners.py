@@ -114,20 +114,24 @@ def test_sigterm_ends_the_broker_cleanly():
 # ---- In the background
 
 
-def daemon(tmp_path, conf):
+def daemon(tmp_path, conf, before="exec"):
     """`-d`, as mosquitto has it; returns what its parent said, once that has ended."""
     path = tmp_path / "broker.conf"
     path.write_text(conf)
     tmp_path.chmod(0o755)
-    command = shlex.split(COMMAND.replace("-c {conf}", f"-d -c {shlex.quote(str(path))}"))
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=WAIT, check=False)
+    command = COMMAND.replace("-c {conf}", f"-d -c {shlex.quote(str(path))}")
+    return subprocess.run(
+        ["/bin/sh", "-c", f"{before} {command}"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=WAIT, check=False)
 
 
 @pytest.mark.skipif(IS_MOSQUITTO, reason="mosquitto's parent says 0 before anybody listens")
-def test_in_the_background_it_serves_when_its_parent_ends(tmp_path):
+@pytest.mark.parametrize("before", ["exec", "exec <&- >&- 2>&-"], ids=["", "with all closed"])
+def test_in_the_background_it_serves_when_its_parent_ends(tmp_path, before):
     port, pid_file, log = free_port(), tmp_path / "m.pid", tmp_path / "m.log"
     started = daemon(
-        tmp_path, f"listener {port} 127.0.0.1\nallow_anonymous true\npid_file {pid_file}\nlog_dest file {log}\n")
+        tmp_path, f"listener {port} 127.0.0.1\nallow_anonymous true\npid_file {pid_file}\nlog_dest file {log}\n",
+        before)
     assert started.returncode == 0, started.stderr
     pid = int(pid_file.read_text())
     try:

@@ -143,7 +143,7 @@ struct ConfigurationReader {
                 noteRest(of: line)
             case .text(let bytesMax, let mayRepeat, let destination):
                 let target = try target(of: key, as: name)
-                let value = try line.text(bytesMax: bytesMax)
+                let value = try text(of: key, line, bytesMax: bytesMax)
                 if mayRepeat { noteRepetition(of: key, target) } else { try refuseRepetition(of: key.name, target) }
                 set(value, destination, target)
                 if value.contains(" #") {
@@ -173,6 +173,17 @@ struct ConfigurationReader {
         case .ignored(let reason): if !isOff { report(.warning, "'\(name)' has no effect: \(reason)") }
         }
         return isOff
+    }
+
+    /// A mistake in a secret is told without it: messages go into logs.
+    private func text(
+        of key: ConfigurationKey, _ line: ConfigurationLine, bytesMax: Int
+    ) throws(LineFault) -> String {
+        do throws(LineFault) { return try line.text(bytesMax: bytesMax) } catch {
+            let isEmpty = ConfigurationLine.trimmed(line.rest).isEmpty
+            throw key.isSecret && !isEmpty
+                ? LineFault("must be UTF-8 text without control characters such as a TAB") : error
+        }
     }
 
     /// Where a line stands about which more may be found out later: with its listener, or for all of them.
@@ -279,7 +290,10 @@ struct ConfigurationReader {
         if key.starts(with: [0xEF, 0xBB, 0xBF]) {
             return LineFault("the file begins with a byte order mark; save it as UTF-8 without one")
         }
-        var fault = "unknown key \(quoted(key))"
+        // What is glued to the name of a secret is one.
+        let known = key.prefix { $0 != UInt8(ascii: "\t") && $0 != UInt8(ascii: "=") }
+        let isSecret = ConfigurationKey.named(String(decoding: known, as: UTF8.self))?.isSecret == true
+        var fault = "unknown key \(isSecret ? quoted(known) + " and what is glued to it" : quoted(key))"
         if key.contains(UInt8(ascii: "\t")) {
             return LineFault(fault + "; a TAB does not separate a key from its value, use a space")
         }

@@ -126,9 +126,12 @@ extension ConfigurationKey {
         }
     }
 
+    /// Its value is nobody's business: not the report's, and not the log's.
+    var isSecret: Bool { ["remote_password", "local_password", "bridge_psk"].contains(name) }
+
     /// The value as others may see it.
     func shown(_ value: ArraySlice<UInt8>) -> String {
-        guard !["remote_password", "local_password", "bridge_psk"].contains(name) || value.isEmpty else { return "***" }
+        guard !isSecret || value.isEmpty else { return "***" }
         return String(decoding: ConfigurationLine.trimmed(value), as: UTF8.self)
     }
 }

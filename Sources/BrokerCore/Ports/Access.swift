@@ -32,16 +32,19 @@ package enum LoginRefusal: Equatable, Sendable {
     case noUserName
     /// `clientid_prefixes`
     case clientIdentifierPrefix
+    /// `max_keepalive` is less than its keep-alive, and a 3.x client cannot be told so.
+    case keepAlive
     /// Too many logins wait.
     case busy
     /// What would have to decide is not there: nobody is let in.
     case closed
 
-    /// What the client hears: 0x87, or 5 in 3.x, whatever was wrong; 0x89, or 3, where it may try again.
+    /// What the client hears: 0x87, or 5 in 3.x, whatever was wrong with its login; 0x89, or 3, where it may try again.
     var reasonCode: ReasonCode {
         switch self {
         case .busy: .serverBusy
         case .noIdentity: .badUserNameOrPassword
+        case .keepAlive: .clientIdentifierNotValid  // 2, as mosquitto
         default: .notAuthorized
         }
     }

@@ -40,7 +40,7 @@ extension Shard {
         var keepAlive = connect.keepAliveSeconds
         if settings.keepAliveSecondsMax > 0, keepAlive == 0 || keepAlive > settings.keepAliveSecondsMax {
             // 3.x cannot be told another value: such a client is refused, as mosquitto does.
-            guard connect.version == .v5 else { return refuse(.clientIdentifierNotValid, connection, slot) }
+            guard connect.version == .v5 else { return sendAway(.keepAlive, visitor, connection, slot) }
             keepAlive = settings.keepAliveSecondsMax
             answer.properties.serverKeepAliveSeconds = keepAlive  // [5.0 MQTT-3.2.2-21]
         }

@@ -97,6 +97,7 @@ extension LoginRefusal {
         case .noIdentity: "This listener lets in only who shows a certificate or a pre-shared key."
         case .noUserName: "This listener lets in only who gives a user name."
         case .clientIdentifierPrefix: "This client identifier is not let in here."
+        case .keepAlive: "This keep alive is too long here."
         case .busy: "Too many clients are logging in. Try again in a moment."
         }
     }

@@ -85,7 +85,7 @@ extension Shard {
         admit(visitor, listener, connection, slot)
     }
 
-    private mutating func sendAway(
+    mutating func sendAway(
         _ refusal: LoginRefusal, _ visitor: Visitor, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
     ) {
         log(

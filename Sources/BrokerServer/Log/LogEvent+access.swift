@@ -16,6 +16,8 @@ extension LogWriter {
                     + "use_subject_as_username; a client is asked for one by require_certificate)."
             case .noUserName: "it gave no user name to take as its identifier (use_username_as_clientid)."
             case .clientIdentifierPrefix: "its identifier does not begin with clientid_prefixes."
+            case .keepAlive:
+                "its keep-alive is longer than max_keepalive, or 0 for none, and MQTT 3.1 and 3.1.1 have no way to tell it."
             case .busy: "too many logins wait to be checked."
             case .closed: "passwords would be dynamic security's to check, and that is not running."
             }
