@@ -291,6 +291,7 @@ def test_proxy_that_must_have_tls(world):
     assert through(world.ports["v2tls"], v2(TLS)) == CONNACK
     assert through(world.ports["v2tls"], v2()) == b""
     logged(world, "proxy_protocol_v2_require_tls")
+    assert through(world.ports["v2tls"], v2(command=0x20)) == b""
 
 
 def certified(name, shown=b"\x07", verified=b"\x00\x00\x00\x00"):
@@ -310,7 +311,19 @@ def test_proxy_that_names_the_client(world):
 
 def test_proxy_that_must_have_seen_a_certificate(world):
     assert through(world.ports["v2cert"], v2(certified(b"alice"))) == CONNACK
-    assert through(world.ports["v2cert"], v2(command=0x20)) == CONNACK  # a health check
+    with socket.create_connection(("127.0.0.1", world.ports["v2cert"]), WAIT) as check:
+        before = world.broker.log.count("PROXY Error:")
+        check.sendall(v2(command=0x20))
+        check.settimeout(1)
+        with pytest.raises(TimeoutError):  # a health check is nothing to complain about
+            check.recv(1)
+        assert world.broker.log.count("PROXY Error:") == before
+        check.settimeout(WAIT)
+        check.sendall(CONNECT)  # but nobody comes in by one
+        try:
+            assert check.recv(1) == b""
+        except ConnectionError:
+            pass
     for extensions in (certified(b"mallory", verified=b"\x00\x00\x00\x01"), TLS, b""):
         assert through(world.ports["v2cert"], v2(extensions)) == b""
     logged(world, "PROXY Error: the proxy has verified no certificate of the client's")

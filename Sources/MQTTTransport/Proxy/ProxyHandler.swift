@@ -12,7 +12,8 @@ package final class ProxyHandler: ChannelInboundHandler, RemovableChannelHandler
     private var start: [UInt8] = []
     private var isOver = false
 
-    /// What the proxy says of itself, as a health check, is taken in any case.
+    /// A connection that is the proxy's own, as for a health check, has neither TLS nor certificate: where one is asked for it
+    /// is left alone as long as it says nothing.
     /// - Parameters:
     ///   - requiresTLS: refuse clients that came to the proxy without TLS. Version 2.
     ///   - requiresCertificate: refuse clients of whom the proxy has not verified a certificate. Version 2.
@@ -30,10 +31,11 @@ package final class ProxyHandler: ChannelInboundHandler, RemovableChannelHandler
         start += bytes.readableBytesView.prefix(limit - known)
         do throws(ProxyHeader.Malformed) {
             guard let (header, count) = try ProxyHeader.parse(start, version) else { return }
-            guard header.isTLS || !requiresTLS || header.isLocal else {
+            if header.isLocal, requiresTLS || requiresCertificate, start.count == count { return }
+            guard header.isTLS || !requiresTLS else {
                 throw .init("the client came to the proxy without TLS, and proxy_protocol_v2_require_tls is on")
             }
-            guard header.isCertified || !requiresCertificate || header.isLocal else {
+            guard header.isCertified || !requiresCertificate else {
                 throw .init(
                     "the proxy has verified no certificate of the client's, and require_certificate asks for one")
             }
