@@ -1,5 +1,6 @@
 import ArgumentParser
 import BrokerAccess
+import Certificates
 import Glibc
 import MQTTProtocol
 
@@ -22,7 +23,7 @@ struct PasswordCommand: ParsableCommand {
             many iterations, and every mosquitto from 2.0 reads it. Called as mosquitto_passwd, the program does what that
             one does: PBKDF2, 101 iterations.
 
-            Exit status: 0 done, 1 not.
+            Exit status: 0 done, 1 not, 64 the command line is wrong (1 as mosquitto_passwd).
             """)
 
     static let mosquittoName = "mosquitto_passwd"
@@ -54,44 +55,109 @@ struct PasswordCommand: ParsableCommand {
     }
 
     func run() throws {
+        let arguments = try arguments()
         do throws(PasswordFailure) {
-            try work()
+            try work(arguments)
         } catch {
             Terminal.complain("\(error.isWarning ? "Warning" : "Error"): \(error.text)")
             throw ExitCode(1)
         }
     }
 
-    private func work() throws(PasswordFailure) {
-        if creates, deletes { throw PasswordFailure("-c and -D cannot be used together.") }
-        if creates, upgrades { throw PasswordFailure("-c and -U cannot be used together.") }
-        if deletes, upgrades { throw PasswordFailure("-D and -U cannot be used together.") }
-        if isBatch, deletes { throw PasswordFailure("-b and -D cannot be used together.") }
-        let recipe = try recipe()
+    /// FILE, USER and PASSWORD, as many of them as there should be. What stands behind the options comes here unread, `--help`
+    /// and options that nobody knows too.
+    private func arguments() throws -> [String] {
+        for (one, other, what) in [
+            (creates, deletes, "-c and -D"), (creates, upgrades, "-c and -U"), (deletes, upgrades, "-D and -U"),
+            (isBatch, deletes, "-b and -D"),
+        ] where one && other { throw ValidationError("\(what) cannot be used together.") }
+        var rest = rest
+        switch rest.first {
+        case "--": rest.removeFirst()
+        case "-h", "--help": throw CleanExit.helpRequest(Self.self)
+        case "--version": throw CleanExit.message(Martlet.configuration.version)
+        case let word? where word.hasPrefix("-") && word != "-": throw ValidationError("Unknown option '\(word)'.")
+        default: break
+        }
         let wanted = upgrades ? ["FILE"] : isBatch ? ["FILE", "USER", "PASSWORD"] : ["FILE", "USER"]
         guard rest.count == wanted.count else {
-            throw PasswordFailure(
-                "after the options come \(wanted.joined(separator: " ")); --help tells more.")
+            throw ValidationError("After the options come \(wanted.joined(separator: " ")), and nothing else.")
         }
-        let path = rest[0]
-        if upgrades {
-            var editor = try load(path)
-            let count = editor.hashPlain { PasswordHash.make($0, recipe) }
-            return try save(editor, path, "Hashed \(count) passwords; what was hashed stays as it was.")
-        }
-        let user = try userName(rest[1])
-        var editor = creates ? PasswordFileEditor() : try load(path)
+        return rest
+    }
+
+    private func work(_ arguments: [String]) throws(PasswordFailure) {
+        let recipe = try recipe()
+        let path = arguments[0]
+        if upgrades { return try change(path) { editor throws(PasswordFailure) in try upgrade(&editor, path, recipe) } }
+        let user = try userName(arguments[1])
         if deletes {
-            guard editor.remove(user) else {
-                throw PasswordFailure("User \(user) not found in password file.", isWarning: true)
+            return try change(path) { editor throws(PasswordFailure) in
+                guard editor.remove(user) else {
+                    throw PasswordFailure("User \(user) not found in password file.", isWarning: true)
+                }
+                return "Deleted user \(user)."
             }
-            return try save(editor, path, "Deleted user \(user).")
         }
-        let password = isBatch ? Array(rest[2].utf8) : try PasswordPrompt.askTwice()
+        // Told before the question, not after it.
+        if !creates { _ = try load(path) }
+        let password = isBatch ? Self.lastArgument() : try PasswordPrompt.askTwice()
         guard !password.isEmpty else { throw PasswordFailure("Empty password.") }
         guard !password.contains(0) else { throw PasswordFailure("A password holds no null character.") }
-        let outcome = editor.set(user, PasswordHash.make(password, recipe))
-        try save(editor, path, "\(outcome == .added ? "Adding" : "Updating") password for user \(user)")
+        let hash = PasswordHash.make(password, recipe)
+        try change(path) { editor throws(PasswordFailure) in
+            "\(editor.set(user, hash) == .added ? "Adding" : "Updating") password for user \(user)"
+        }
+    }
+
+    /// The password as it was given: it need not be UTF-8.
+    private static func lastArgument() -> [UInt8] {
+        guard let last = CommandLine.unsafeArgv[Int(CommandLine.argc) - 1] else { return [] }
+        return UnsafeBufferPointer(start: last, count: strlen(last)).map { UInt8(bitPattern: $0) }
+    }
+
+    private func upgrade(
+        _ editor: inout PasswordFileEditor, _ path: String, _ recipe: PasswordHash.Recipe
+    ) throws(PasswordFailure) -> String {
+        do throws(AccessFileError) {
+            let count = try editor.hashPlain(path: path) { PasswordHash.make($0, recipe) }
+            return "Hashed \(count) \(count == 1 ? "password" : "passwords"); what was hashed stays as it was."
+        } catch {
+            throw PasswordFailure("Nothing was changed: \(error)")
+        }
+    }
+
+    /// Reads the file, changes it and puts it in place, while no other of these programs does.
+    /// - Parameter body: says what it did.
+    private func change(
+        _ path: String, _ body: (inout PasswordFileEditor) throws(PasswordFailure) -> String
+    ) throws(PasswordFailure) {
+        if creates, path == "-" {
+            var editor = PasswordFileEditor()
+            _ = try body(&editor)
+            return print(String(decoding: editor.bytes, as: UTF8.self), terminator: "")
+        }
+        let lock = try lock(path)
+        defer { extendLifetime(lock) }
+        var editor = creates ? PasswordFileEditor() : try load(path)
+        let done = try body(&editor)
+        do throws(AccessFileError) {
+            let outcome = try editor.write(to: path)
+            print(done)
+            if outcome == .closedToOthers {
+                Terminal.complain(
+                    "Note: everybody could read \(path), now its owner and group can. A broker of another user needs: "
+                        + "chown or chgrp.")
+            }
+        } catch {
+            throw PasswordFailure("Unable to write password file \(error)")
+        }
+    }
+
+    private func lock(_ path: String) throws(PasswordFailure) -> FolderLock {
+        do throws(SecureFile.Fault) { return try FolderLock(of: path) } catch {
+            throw PasswordFailure("Unable to write password file \(error)")
+        }
     }
 
     private func recipe() throws(PasswordFailure) -> PasswordHash.Recipe {
@@ -112,6 +178,10 @@ struct PasswordCommand: ParsableCommand {
         guard !text.utf8.contains(UInt8(ascii: ":")) else {
             throw PasswordFailure("Username must not contain the ':' character.")
         }
+        // What was no UTF-8 has become this sign before it came here.
+        guard !text.unicodeScalars.contains("\u{FFFD}") else {
+            throw PasswordFailure("The user name is no UTF-8 text.")
+        }
         guard !text.isEmpty, !text.hasPrefix("#"), let user = MQTTString(Array(text.utf8)),
             !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }), text.first != " ", text.last != " "
         else {
@@ -123,17 +193,12 @@ struct PasswordCommand: ParsableCommand {
     }
 
     private func load(_ path: String) throws(PasswordFailure) -> PasswordFileEditor {
-        do throws(AccessFileError) { return try PasswordFileEditor.load(path, mayCreate: false) } catch {
-            throw PasswordFailure("Unable to open password file \(error)")
+        do throws(AccessFileError) { return try PasswordFileEditor.load(path) } catch {
+            let isMissing = access(path, F_OK) != 0 && errno == ENOENT
+            throw PasswordFailure(
+                "Unable to open password file \(error)"
+                    + (isMissing && !upgrades && !deletes ? "; -c makes a new one" : ""))
         }
-    }
-
-    private func save(_ editor: PasswordFileEditor, _ path: String, _ done: String) throws(PasswordFailure) {
-        if creates, path == "-" { return print(String(decoding: editor.bytes, as: UTF8.self), terminator: "") }
-        do throws(AccessFileError) { try editor.write(to: path) } catch {
-            throw PasswordFailure("Unable to write password file \(error)")
-        }
-        print(done)
     }
 }
 
@@ -158,18 +223,12 @@ enum PasswordPrompt {
     }
 
     private static func ask(_ prompt: String) throws(PasswordFailure) -> [UInt8] {
+        if isatty(STDIN_FILENO) == 1 {
+            guard let typed = Terminal.askSecretly(prompt) else { throw PasswordFailure("No password came.") }
+            return typed
+        }
         say(prompt)
-        var shown = termios()
-        let isTerminal = tcgetattr(STDIN_FILENO, &shown) == 0
-        if isTerminal {
-            var hidden = shown
-            hidden.c_lflag &= ~tcflag_t(ECHO)
-            tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
-        }
-        defer {
-            if isTerminal { tcsetattr(STDIN_FILENO, TCSANOW, &shown) }
-            say("\n")
-        }
+        defer { say("\n") }
         var line: [UInt8] = []
         var byte: UInt8 = 0
         while read(STDIN_FILENO, &byte, 1) == 1 {

@@ -78,4 +78,55 @@ struct PasswordCommandTests {
         #expect(try folder.run(Self.program, ["passwd", "pw", "u"], input: "").status == 1)
         for said in [good, bad] { #expect(!(said.output + said.errors).contains("hid")) }
     }
+
+    @Test("--help and --version where people try them; what is wrong on the command line is named")
+    func asked() throws {
+        let folder = try Folder()
+        let alias = "\(folder.path)/mosquitto_passwd"
+        try FileManager.default.createSymbolicLink(atPath: alias, withDestinationPath: Self.program)
+        for word in ["-h", "--help"] {
+            let ours = try folder.run(Self.program, ["passwd", word])
+            #expect(ours.status == 0 && ours.output.contains("USAGE: martlet passwd"), "\(word)")
+            let theirs = try folder.run(alias, [word])
+            #expect(theirs.status == 0 && theirs.output.contains("-b FILE USER PASSWORD"), "\(word)")
+        }
+        #expect(try folder.run(Self.program, ["passwd", "--version"]).output.hasPrefix("martlet "))
+        let unknown = try folder.run(Self.program, ["passwd", "-x", "pw", "u"])
+        #expect(unknown.status == 64 && unknown.errors.contains("Unknown option '-x'"))
+        #expect(try folder.run(Self.program, ["passwd", "pw"]).status == 64)
+        let missing = try folder.run(Self.program, ["passwd", "-b", "pw", "u", "p"])
+        #expect(missing.status == 1 && missing.errors.contains("-c makes a new one"))
+        #expect(try folder.run(Self.program, ["passwd", "-c", "-b", "--", "pw", "u", "-dash"]).status == 0)
+        #expect(try hash(folder, "pw", "u")?.verify(Array("-dash".utf8)) == true)
+    }
+
+    @Test("Many that change one file at the same time lose nobody")
+    func together() async throws {
+        let folder = try Folder()
+        try folder.write("", to: "pw")
+        let path = "\(folder.path)/pw"
+        let users = (0..<12).map { "user\($0)" }
+        let program = Self.program
+        let processes = try users.map { user in
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: program)
+            process.arguments = ["passwd", "-I", "1", "-b", path, user, "p"]
+            process.standardOutput = FileHandle.nullDevice
+            try process.run()
+            return process
+        }
+        for process in processes { process.waitUntilExit() }
+        let file = try PasswordFile.load(path)
+        #expect(file.hashes.count == users.count)
+    }
+
+    @Test("Who may read the file no more is told of")
+    func closed() throws {
+        let folder = try Folder()
+        let file = try folder.write("", to: "pw")
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file)
+        let first = try folder.run(Self.program, ["passwd", "-I", "1", "-b", "pw", "u", "p"])
+        #expect(first.status == 0 && first.errors.contains("everybody could read pw"))
+        #expect(try folder.run(Self.program, ["passwd", "-I", "1", "-b", "pw", "u", "q"]).errors == "")
+    }
 }

@@ -85,16 +85,36 @@ struct PasswordFileTests {
 
     @Test("-U hashes what is plain and leaves what is hashed")
     func upgrading() throws {
-        var editor = PasswordFileEditor(Array("# c\na:secret with $\nb:\(Self.hash)\nc:\nd:x:y".utf8))
-        #expect(editor.hashPlain { PasswordHash.make($0, .pbkdf2(iterations: 2)) } == 2)
-        var lines = String(decoding: editor.bytes, as: UTF8.self).split(separator: "\n").map(String.init)
-        let file = try Self.read(lines.filter { !$0.hasPrefix("c:") }.joined(separator: "\n"))
+        var editor = PasswordFileEditor(Array("# c\na:secret with $\nb:\(Self.hash)\nd:x:y".utf8))
+        #expect(try editor.hashPlain(path: "pw") { PasswordHash.make($0, .pbkdf2(iterations: 2)) } == 2)
+        let lines = String(decoding: editor.bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+        let file = try Self.read(lines.joined(separator: "\n"))
         #expect(file.hashes["a"]?.verify(Array("secret with $".utf8)) == true)
         #expect(file.hashes["d"]?.verify(Array("x:y".utf8)) == true)
-        #expect(lines.remove(at: 2) == "b:\(Self.hash)")
+        #expect(lines[2] == "b:\(Self.hash)")
         var again = editor
-        #expect(again.hashPlain { PasswordHash.make($0, .sha512) } == 0)
+        #expect(try again.hashPlain(path: "pw") { PasswordHash.make($0, .sha512) } == 0)
         #expect(again.bytes == editor.bytes)
+    }
+
+    @Test(
+        "-U makes a file that the broker reads, or changes nothing: a damaged hash is not hashed once more",
+        arguments: [
+            "b:$7$101$c2hvcnQ=$eA==", "b:$6$broken", "b:$argon2i$v=19$m=1", "b:", ":x", "a:again", "\u{1}:x",
+        ])
+    func notUpgraded(_ line: String) throws {
+        var editor = PasswordFileEditor(Array("a:plain\n\(line)\n".utf8))
+        let old = editor.bytes
+        let error = #expect(throws: AccessFileError.self) {
+            try editor.hashPlain(path: "pw") { PasswordHash.make($0, .pbkdf2(iterations: 1)) }
+        }
+        #expect(error?.line == 2 && editor.bytes == old)
+    }
+
+    @Test("A damaged hash is not called a plain password")
+    func damaged() throws {
+        let error = #expect(throws: AccessFileError.self) { try Self.read("a:\(Self.hash.dropLast(8))\n") }
+        #expect(error?.reason.contains("damaged") == true && error?.reason.contains("-U") == false)
     }
 
     @Test("A new file is 0600; one that was there keeps its rights, but not those of others")

@@ -1,6 +1,11 @@
 """A password as an option, in a file or in a variable; a version's name: what our own commands refuse before they connect."""
 
+import fcntl
+import os
+import select
+import signal
 import subprocess
+import termios
 
 import pytest
 
@@ -74,3 +79,27 @@ def test_what_is_taken(command, options, tmp_path):
 def test_versions(command, options, tmp_path):
     status, said = refusal(command, options, tmp_path)
     assert status == CONNECTS[command], said
+
+
+@pytest.mark.parametrize("arguments", [("passwd", "-c", "users", "alice"), ("certs", "key", "new.key", "--encrypt")])
+def test_a_question_that_is_given_up_leaves_the_terminal_as_it_was(arguments, tmp_path):
+    """By Ctrl-C: whoever types next sees it."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [PROGRAM, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path, env=ENVIRONMENT, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    try:
+        said = b""
+        while b": " not in said:
+            assert select.select([ours], [], [], 60)[0], said
+            said += os.read(ours, 4096)
+        assert not termios.tcgetattr(theirs)[3] & termios.ECHO
+        os.write(ours, b"sec\x03")
+        assert process.wait(60) == -signal.SIGINT
+        assert termios.tcgetattr(theirs)[3] & termios.ECHO
+        assert not list(tmp_path.iterdir())
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+        os.close(theirs)

@@ -30,7 +30,7 @@ struct CertsAuthorityCommand: ParsableCommand {
 
     func run() throws {
         try CertsCommand.reporting {
-            guard days > 0 else { throw ValidationError("--days must be 1 or more.") }
+            try CertsCommand.requireDays(days)
             let keyPath = AuthorityOptions.keyPath(for: out)
             for path in [out, keyPath] { try CertsCommand.requireFree(path, force: force) }
             var generator = SystemRandomNumberGenerator()
@@ -70,8 +70,8 @@ struct AuthorityOptions: ParsableArguments {
         passphrase.passphraseFile = caPassphraseFile
         passphrase.passphraseEnv = caPassphraseEnv
         let certificate = try CertsCommand.certificates(ca)[0]
-        return try CertificateAuthority(
-            certificate: certificate, key: passphrase.key(caKey ?? Self.keyPath(for: ca)))
+        let key = try passphrase.key(caKey ?? Self.keyPath(for: ca), names: PassphraseOptions.authorityNames)
+        return try CertificateAuthority(certificate: certificate, key: key)
     }
 
     /// `ca.crt` → `ca.key`

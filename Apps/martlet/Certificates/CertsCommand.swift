@@ -66,6 +66,13 @@ struct CertsCommand: ParsableCommand {
         }
     }
 
+    /// Certificates end before the year 10000.
+    static let daysMax = 1_000_000
+
+    static func requireDays(_ days: Int) throws {
+        guard 1...daysMax ~= days else { throw ValidationError("--days is 1 to \(daysMax).") }
+    }
+
     static func certificates(_ path: String) throws -> [ParsedCertificate] {
         try PEMBundle.certificates(in: try SecureFile.read(path), file: path)
     }

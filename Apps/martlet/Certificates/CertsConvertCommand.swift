@@ -69,7 +69,8 @@ struct CertsConvertCommand: ParsableCommand {
     private func read(_ bytes: [UInt8]) throws -> (documents: [Document], isSecret: Bool) {
         if PEMBundle.isPEM(bytes) {
             let blocks = try PEMBundle(bytes, file: file).blocks
-            if blocks.contains(where: { $0.label.hasSuffix("PRIVATE KEY") }) { return ([try key()], true) }
+            let keys = blocks.filter { $0.label.hasSuffix("PRIVATE KEY") }
+            if !keys.isEmpty { return (try withKey(blocks, keys: keys.count), true) }
             guard !blocks.isEmpty else { throw PEMBundle.Fault(file: file, reason: "neither PEM nor DER") }
             return (blocks.map { ($0.label, $0.der) }, false)
         }
@@ -99,6 +100,21 @@ struct CertsConvertCommand: ParsableCommand {
         return ([try key()], true)
     }
 
+    /// A key alone, or among certificates: none of them is left out unsaid.
+    private func withKey(_ blocks: [PEMBundle.Block], keys: Int) throws -> [Document] {
+        guard keys == 1 else {
+            throw PEMBundle.Fault(file: file, reason: "holds \(keys) private keys: put each into a file of its own")
+        }
+        let all = blocks.filter { $0.label != "EC PARAMETERS" }
+        guard all.count == 1 || to.lowercased() == "pem" else {
+            throw ValidationError("\(file) holds a key and certificates, which only PEM keeps apart: --to pem.")
+        }
+        let key = try key()
+        return all.map { block -> Document in
+            block.label.hasSuffix("PRIVATE KEY") ? key : (label: block.label, der: block.der)
+        }
+    }
+
     private static func label(of der: [UInt8]) -> String? {
         if (try? ParsedCertificate(der: der)) != nil { return "CERTIFICATE" }
         if (try? CertificateRevocationList(der: der)) != nil { return "X509 CRL" }
@@ -115,7 +131,7 @@ struct CertsConvertCommand: ParsableCommand {
         guard encrypt || newPassphraseFile != nil else { return ("PRIVATE KEY", key.pkcs8) }
         let secret =
             try newPassphraseFile.map { try Passphrase.firstLine(of: $0) }
-            ?? Passphrase.askTwice("New passphrase: ")
+            ?? Passphrase.askTwice("New passphrase: ", instead: "--new-passphrase-file")
         return ("ENCRYPTED PRIVATE KEY", try EncryptedPKCS8.encrypt(key.pkcs8, passphrase: secret))
     }
 }

@@ -31,7 +31,7 @@ struct CertsDemoSetCommand: ParsableCommand {
 
     func run() throws {
         try CertsCommand.reporting {
-            guard days > 0 else { throw ValidationError("--days must be 1 or more.") }
+            try CertsCommand.requireDays(days)
             if mkdir(directory, 0o755) != 0, errno != EEXIST {
                 throw SecureFile.Fault(path: directory, reason: String(cString: strerror(errno)))
             }

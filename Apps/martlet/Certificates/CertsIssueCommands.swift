@@ -18,7 +18,7 @@ struct IssueOptions: ParsableArguments {
     func issue(
         subject: DistinguishedName, names: [GeneralName], usages: [RawExtension.ExtendedUsage], defaultOut: String
     ) throws {
-        guard days > 0 else { throw ValidationError("--days must be 1 or more.") }
+        try CertsCommand.requireDays(days)
         let path = out ?? defaultOut
         let keyPath = AuthorityOptions.keyPath(for: path)
         for one in [path, keyPath] { try CertsCommand.requireFree(one, force: force) }

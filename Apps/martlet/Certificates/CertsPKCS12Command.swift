@@ -54,7 +54,7 @@ struct CertsPKCS12Command: ParsableCommand {
             let password =
                 try passwordFile.map { try Passphrase.firstLine(of: $0) }
                 ?? passwordEnv.map { try Passphrase.variable($0) }
-                ?? Passphrase.askTwice("Password for \(target): ")
+                ?? Passphrase.askTwice("Password for \(target): ", instead: "--password-file or --password-env")
             var generator = SystemRandomNumberGenerator()
             let bytes = try PKCS12(
                 certificate: certificates[0], key: privateKey,

@@ -107,7 +107,7 @@ struct CertsSignCommand: ParsableCommand {
 
     func run() throws {
         try CertsCommand.reporting {
-            guard days > 0 else { throw ValidationError("--days must be 1 or more.") }
+            try CertsCommand.requireDays(days)
             try CertsCommand.requireFree(out, force: force)
             let asked = try CertificateRequest(file: SecureFile.read(request), name: request)
             let usages: [RawExtension.ExtendedUsage] =

@@ -33,17 +33,30 @@ struct CertsRevokeCommand: ParsableCommand {
 
     func run() throws {
         try CertsCommand.reporting {
-            guard days > 0 else { throw ValidationError("--days must be 1 or more.") }
+            try CertsCommand.requireDays(days)
             let why = try reason.map(Self.reason)
             let path = crl ?? AuthorityOptions.replacing(authority.ca, with: ".crl")
             let loaded = try authority.load()
+            // Of two that write the list at the same time, the later would take back what the earlier put on it.
+            let lock = try FolderLock(of: path)
+            defer { extendLifetime(lock) }
             let now = CertsCommand.now
-            var list = try current(path, loaded, now)
+            var all = try current(path)
+            let own = try place(in: all, path, loaded)
+            var list =
+                try own.map { all[$0] }
+                ?? CertificateRevocationList(
+                    issuer: loaded.certificate, key: loaded.key, entries: [], thisUpdate: now,
+                    nextUpdate: now.adding(days: days), number: [0])
             for file in files {
                 let certificate = try CertsCommand.certificates(file)[0]
                 guard certificate.issuer == loaded.certificate.subject,
                     certificate.isSigned(by: loaded.certificate.publicKey)
                 else { throw SecureFile.Fault(path: file, reason: "was not issued by \(authority.ca)") }
+                guard certificate.der != loaded.certificate.der else {
+                    throw SecureFile.Fault(
+                        path: file, reason: "is the authority itself: to end all of it, take it out of the cafile")
+                }
                 let isNew = list.entry(forSerialNumber: certificate.serialNumber) == nil
                 list = try list.adding(
                     .init(serialNumber: certificate.serialNumber, revokedAt: now, reason: why),
@@ -55,25 +68,28 @@ struct CertsRevokeCommand: ParsableCommand {
                     nil, issuer: loaded.certificate, key: loaded.key, thisUpdate: now,
                     nextUpdate: now.adding(days: days))
             }
-            try SecureFile.write(list.pem, to: path, mode: SecureFile.open)
+            if let own { all[own] = list } else { all.append(list) }
+            try SecureFile.write(all.map(\.pem).joined(), to: path, mode: SecureFile.open)
             print("\(path): \(list.entries.count) revoked, valid until \(now.adding(days: days))")
         }
     }
 
-    /// What was revoked before; it must be this authority's own word, or it would be signed anew unseen.
-    private func current(_ path: String, _ authority: CertificateAuthority, _ now: Timestamp) throws
-        -> CertificateRevocationList
-    {
-        guard SecureFile.exists(path) else {
-            return try CertificateRevocationList(
-                issuer: authority.certificate, key: authority.key, entries: [], thisUpdate: now,
-                nextUpdate: now.adding(days: days), number: [0])
+    /// The lists of the file: a listener with several authorities names one file for all of them.
+    private func current(_ path: String) throws -> [CertificateRevocationList] {
+        guard SecureFile.exists(path) else { return [] }
+        return try PEMBundle.revocationLists(in: try SecureFile.read(path), file: path)
+    }
+
+    /// Which of them is this authority's; it must be its own word, or it would be signed anew unseen. nil = the file is new.
+    private func place(
+        in lists: [CertificateRevocationList], _ path: String, _ authority: CertificateAuthority
+    ) throws -> Int? {
+        guard !lists.isEmpty else { return nil }
+        let found = lists.firstIndex {
+            $0.issuer == authority.certificate.subject && $0.isSigned(by: authority.certificate.publicKey)
         }
-        let list = try PEMBundle.revocationLists(in: try SecureFile.read(path), file: path)[0]
-        guard list.issuer == authority.certificate.subject, list.isSigned(by: authority.certificate.publicKey) else {
-            throw SecureFile.Fault(path: path, reason: "is the CRL of another authority")
-        }
-        return list
+        guard let found else { throw SecureFile.Fault(path: path, reason: "is the CRL of another authority") }
+        return found
     }
 
     private static func reason(_ text: String) throws -> RevocationReason {

@@ -11,6 +11,9 @@ struct PassphraseOptions: ParsableArguments {
     @Option(help: "Read the passphrase of the key from this environment variable.")
     var passphraseEnv: String?
 
+    /// What the two are called where they are somebody else's: of an authority's key.
+    static let authorityNames = "--ca-passphrase-file or --ca-passphrase-env"
+
     /// `nil` where neither option was given.
     func given() throws -> String? {
         if passphraseFile != nil, passphraseEnv != nil {
@@ -21,18 +24,21 @@ struct PassphraseOptions: ParsableArguments {
         return nil
     }
 
-    /// What is in a PKCS#12 file; a person is asked where no password was given.
+    /// What is in a PKCS#12 file; where no password was given and the empty one is not it, a person is asked.
     func bundle(_ bytes: [UInt8], _ path: String) throws -> PKCS12.Contents {
-        try PKCS12.read(bytes, password: try given() ?? Passphrase.ask("Password of \(path): "))
+        if let given = try given() { return try PKCS12.read(bytes, password: given) }
+        if let open = try? PKCS12.read(bytes, password: "") { return open }
+        return try PKCS12.read(bytes, password: Passphrase.ask("Password of \(path): "))
     }
 
     /// The key of a file; where it is encrypted and no passphrase was given, a person is asked.
-    func key(_ path: String) throws -> PrivateKey {
+    /// - Parameter names: the options that give it, for where nobody is there to ask.
+    func key(_ path: String, names: String = Passphrase.names) throws -> PrivateKey {
         let bytes = try SecureFile.read(path)
         do {
             return try PrivateKey(file: bytes, name: path, passphrase: try given())
         } catch KeyFault.passphraseNeeded {
-            let typed = try Passphrase.ask("Passphrase of \(path): ")
+            let typed = try Passphrase.ask("Passphrase of \(path): ", instead: names)
             return try PrivateKey(file: bytes, name: path, passphrase: typed)
         }
     }
@@ -71,6 +77,8 @@ struct NewKeyOptions: ParsableArguments {
 }
 
 enum Passphrase {
+    static let names = "--passphrase-file or --passphrase-env"
+
     static func firstLine(of path: String) throws -> String {
         let bytes = try SecureFile.read(path, bytesMax: 4096)
         let line = bytes.prefix { $0 != 0x0A && $0 != 0x0D }
@@ -85,17 +93,19 @@ enum Passphrase {
         return String(cString: value)
     }
 
-    static func ask(_ prompt: String) throws -> String {
+    /// - Parameter names: the options that give it instead.
+    static func ask(_ prompt: String, instead names: String = names) throws -> String {
         guard let typed = Terminal.askSecretly(prompt) else {
-            throw ValidationError(
-                "\(prompt)nobody is at the terminal to ask; use --passphrase-file or --passphrase-env.")
+            throw ValidationError("\(prompt)nothing was typed, or nobody is at the terminal; use \(names).")
         }
         return String(decoding: typed, as: UTF8.self)
     }
 
-    static func askTwice(_ prompt: String) throws -> String {
-        let first = try ask(prompt)
-        guard try ask("Once more: ") == first else { throw ValidationError("The two are not the same.") }
+    static func askTwice(_ prompt: String, instead names: String = names) throws -> String {
+        let first = try ask(prompt, instead: names)
+        guard try ask("Once more: ", instead: names) == first else {
+            throw ValidationError("The two are not the same.")
+        }
         return first
     }
 }

@@ -25,23 +25,29 @@ package struct PasswordFile: Sendable {
             guard line.count <= SecretFile.lineBytesMax else { throw fail("the line is too long") }
             // A line without a colon says nothing, in mosquitto too.
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return }
-            let rest = line[(colon + 1)...]
-            let end = rest.firstIndex(of: UInt8(ascii: ":")) ?? rest.endIndex
             let name = SecretFile.trimmed(line[line.startIndex..<colon])
             guard !name.isEmpty else { throw fail("a password without a user name") }
             guard let user = MQTTString(Array(name)), !name.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
                 throw fail("the user name is no UTF-8 text without control characters")
             }
-            guard let hash = PasswordHash(String(decoding: SecretFile.trimmed(rest[..<end]), as: UTF8.self)) else {
+            let text = String(decoding: PasswordFile.hash(in: line[(colon + 1)...]), as: UTF8.self)
+            guard let hash = PasswordHash(text) else {
                 throw fail(
-                    "the password of \(user) is not hashed as $6$, $7$ or $argon2id$. "
-                        + "`martlet passwd -U \(source.path)` hashes plain ones.")
+                    PasswordHash.isDamaged(text)
+                        ? "the hash of \(user) is damaged. `martlet passwd \(source.path) USER` sets a password anew."
+                        : "the password of \(user) is not hashed as $6$, $7$ or $argon2id$. "
+                            + "`martlet passwd -U \(source.path)` hashes plain ones.")
             }
             guard hashes.updateValue(hash, forKey: user) == nil else { throw fail("user \(user) stands here twice") }
             if first == nil { first = hash }
         }
         self.hashes = hashes
         decoy = first ?? PasswordHash.decoy
+    }
+
+    /// The hash in what follows a user name: no third field is read.
+    static func hash(in rest: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        SecretFile.trimmed(rest[..<(rest.firstIndex(of: UInt8(ascii: ":")) ?? rest.endIndex)])
     }
 }
 

@@ -29,11 +29,18 @@ package struct PasswordFileEditor: Sendable {
         return true
     }
 
-    /// Hashes every password that stands there plain; those that are hashes stay. Returns how many it hashed.
-    package mutating func hashPlain(_ make: (_ password: [UInt8]) -> PasswordHash) -> Int {
+    /// Hashes every password that stands there plain; those that are hashes stay. Returns how many it hashed. What comes out is
+    /// a file that the broker reads, or nothing is changed.
+    /// - Parameter path: the file, for what is wrong in it.
+    package mutating func hashPlain(
+        path: String, _ make: (_ password: [UInt8]) -> PasswordHash
+    ) throws(AccessFileError) -> Int {
         var count = 0
         var upgraded: [UInt8] = []
-        for range in lines() {
+        for (index, range) in lines().enumerated() {
+            func fail(_ reason: String) -> AccessFileError {
+                AccessFileError(file: path, line: index + 1, reason: reason)
+            }
             let line = bytes[range]
             guard let name = name(of: range), let colon = line.firstIndex(of: UInt8(ascii: ":")) else {
                 upgraded += line
@@ -41,14 +48,20 @@ package struct PasswordFileEditor: Sendable {
             }
             var password = line[(colon + 1)...]
             while let last = password.last, last == 0x0A || last == 0x0D { password.removeLast() }
-            let isHash = PasswordHash(String(decoding: SecretFile.trimmed(password), as: UTF8.self)) != nil
-            guard !isHash, !password.isEmpty else {
+            let user = MQTTString(name)?.description ?? "?"
+            guard !name.isEmpty else { throw fail("a password without a user name") }
+            guard !password.isEmpty else { throw fail("user \(user) has no password") }
+            let hash = String(decoding: PasswordFile.hash(in: password), as: UTF8.self)
+            guard PasswordHash(hash) == nil else {
                 upgraded += line
                 continue
             }
+            // Hashed once more, nobody would come in by the password that it once was.
+            guard !PasswordHash.isDamaged(hash) else { throw fail("the hash of \(user) is damaged: set it anew") }
             upgraded += name + [UInt8(ascii: ":")] + Array(make(Array(password)).text.utf8) + [UInt8(ascii: "\n")]
             count += 1
         }
+        _ = try PasswordFile(SecretFile(path: path, bytes: upgraded, remarks: []))
         bytes = upgraded
         return count
     }
@@ -74,15 +87,21 @@ package struct PasswordFileEditor: Sendable {
 
     // MARK: The file
 
-    /// Reads a file to change it; empty where there is none and `mayCreate`.
-    package static func load(_ path: String, mayCreate: Bool) throws(AccessFileError) -> PasswordFileEditor {
-        if mayCreate, access(path, F_OK) != 0, errno == ENOENT { return PasswordFileEditor() }
-        return PasswordFileEditor(try SecretFile.read(path, isSecret: true).bytes)
+    /// Reads a file to change it.
+    package static func load(_ path: String) throws(AccessFileError) -> PasswordFileEditor {
+        PasswordFileEditor(try SecretFile.read(path, isSecret: true).bytes)
+    }
+
+    package enum Writing: Equatable, Sendable {
+        case done
+        /// Everybody could read the file before.
+        case closedToOthers
     }
 
     /// Writes the file in one step: whoever reads it meanwhile, or after a crash, finds the old one or the new one whole.
     /// A new file is 0600; one that was there keeps owner and rights, but nobody else may read it any more.
-    package func write(to path: String) throws(AccessFileError) {
+    @discardableResult
+    package func write(to path: String) throws(AccessFileError) -> Writing {
         func fail(_ what: String) -> AccessFileError {
             AccessFileError(file: path, line: nil, reason: "\(what): \(String(cString: strerror(errno)))")
         }
@@ -113,5 +132,6 @@ package struct PasswordFileEditor: Sendable {
             unlink(temporary)
             throw error
         }
+        return isThere && old.st_mode & 0o004 != 0 ? .closedToOthers : .done
     }
 }

@@ -50,6 +50,11 @@ package struct PasswordHash: Hashable, Sendable {
         self.text = text
     }
 
+    /// Whether a text that is no hash was meant as one, and no plain password.
+    static func isDamaged(_ text: String) -> Bool {
+        PasswordHash(text) == nil && ["$6$", "$7$", "$argon2"].contains { text.hasPrefix($0) }
+    }
+
     /// Whether this is the password: always all of the work, whatever comes out.
     package func verify(_ password: [UInt8]) -> Bool {
         switch form {

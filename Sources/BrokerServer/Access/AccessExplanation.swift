@@ -159,7 +159,11 @@ private struct Visit {
                     shard.authenticated(connection, Self.verdict(request, access), at: 0)
                 case .log(.loginRefused(_, let client, let user, let why)):
                     self.client = client
-                    refusal = LogWriter.text(client, user, why)
+                    refusal = LogWriter.text(why, user)
+                    // Its password is right wherever there is one.
+                    if why == .wrongPassword, let file = configuration.listeners[index].security.passwordFile {
+                        refusal = "\(file) has no user '\(user ?? "")'"
+                    }
                 case .log(.connected(_, let client, _, _, _, _)):
                     self.client = client
                     refusal = nil

@@ -95,6 +95,9 @@ package enum SerialFile {
 
     /// Counts on from the file, or begins at random where there is none.
     package static func take(_ path: String, using generator: inout some RandomNumberGenerator) throws -> [UInt8] {
+        // No two certificates of an authority have the same number, whoever else is signing.
+        let lock = try FolderLock(of: path)
+        defer { extendLifetime(lock) }
         var last = CertificateDraft.randomSerialNumber(using: &generator)
         if SecureFile.exists(path) {
             let text = String(decoding: try SecureFile.read(path, bytesMax: 4096), as: UTF8.self)

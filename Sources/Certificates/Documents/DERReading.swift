@@ -56,7 +56,7 @@ extension ASN1Node {
     }
 
     static func document(_ bytes: ArraySlice<UInt8>, _ part: String) throws(Malformed) -> ASN1Node {
-        do { return try DER.parse(bytes) } catch { throw Malformed(part, "not DER: \(error)") }
+        do { return try DER.parse(bytes) } catch { throw Malformed(part, "not DER, or cut off") }
     }
 
     func primitive(_ part: String) throws(Malformed) -> ArraySlice<UInt8> {

@@ -12,15 +12,25 @@ enum SmallFile {
     static let bytesMax = 16 * 1024 * 1024
 
     /// What the file holds. A fault names `key`, so that nobody has to guess which of eight paths was meant.
-    static func read(_ path: String, key: String) throws(SettingFault) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    /// - Parameter patience: milliseconds in which a pipe has to bring something. A shell's `<(…)` does; one that stands in a
+    ///   file's place, and into which nobody writes, would hold up whoever reads it for ever.
+    static func read(_ path: String, key: String, patience: CInt = 5_000) throws(SettingFault) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw SettingFault(key: key, value: path, reason: reason(errno)) }
         defer { close(descriptor) }
+        var status = stat()
+        let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
         var bytes: [UInt8] = []
         var portion = [UInt8](repeating: 0, count: 65_536)
         while true {
+            if !isFile {
+                var wanted = pollfd(fd: descriptor, events: CShort(POLLIN), revents: 0)
+                guard poll(&wanted, 1, patience) != 0 else {
+                    throw SettingFault(key: key, value: path, reason: "it is no file, and nothing comes from it")
+                }
+            }
             let count = systemRead(descriptor, &portion, portion.count)
-            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EINTR || errno == EAGAIN { continue }
             guard count >= 0 else { throw SettingFault(key: key, value: path, reason: reason(errno)) }
             if count == 0 { return bytes }
             bytes += portion[..<count]
