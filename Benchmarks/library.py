@@ -17,6 +17,8 @@ import subprocess
 import tempfile
 import time
 
+from loopback import free_port
+
 #: Every message must arrive, so the publisher waits for the subscriber and no queue is full.
 CONF = """
 listener {port} 127.0.0.1
@@ -29,12 +31,6 @@ log_type none
 """
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 HERE = ROOT / "Benchmarks" / "Library"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def await_port(port, broker):

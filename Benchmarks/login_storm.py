@@ -12,9 +12,10 @@ the last CONNACK. With --check the exit status is 1 unless everyone is in, nobod
 50 ms. --overload sends more logins than wait at most, with hashes that take long: those beyond must hear 3 (3.1.1) or 0x89
 (5.0), and nobody may go without an answer. Loopback only, bounded in time. Prints JSON.
 """
-import argparse, base64, hashlib, json, multiprocessing, os, pathlib, random, resource, select, shlex, signal, socket
+import argparse, base64, hashlib, json, multiprocessing, os, pathlib, resource, select, shlex, signal, socket
 import statistics, struct, subprocess, tempfile, time
 
+from loopback import free_port
 from wire import packet, text
 
 KEEP_ALIVE = 60
@@ -31,18 +32,6 @@ def password_line(name, iterations):
     salt = hashlib.sha256(name).digest()[:12]
     digest = hashlib.pbkdf2_hmac("sha512", b"password of " + name, salt, iterations)
     return f"{name.decode()}:$7${iterations}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}\n"
-
-
-def free_port():
-    """Below those that the kernel gives to connections: one of these would take it before the broker does."""
-    while True:
-        port = random.randrange(10_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("", port))
-                return port
-            except OSError:
-                pass
 
 
 class Broker:

@@ -16,13 +16,9 @@ Needs stunnel4 and mqttload; `make bench-tls` sees to both.
 """
 import argparse, itertools, json, os, pathlib, re, resource, shlex, shutil, signal, socket, ssl, statistics, subprocess, tempfile, time
 
+from loopback import free_port
+
 CONNECT = bytes.fromhex("10 10 0004 4d515454 04 02 0000 0004".replace(" ", ""))
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def status(pid, key):

@@ -24,6 +24,8 @@ import time
 
 from wire import packet
 
+from loopback import free_port
+
 #: Every line must arrive, so the publisher waits for the subscriber and no queue is full.
 CONF = """
 listener {port} 127.0.0.1
@@ -34,12 +36,6 @@ slow_reader_wait 60000
 log_type none
 """
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait(process, seconds):

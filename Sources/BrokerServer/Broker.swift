@@ -258,13 +258,15 @@ extension Broker {
         } else {
             descriptor = Glibc.open(path, flags, 0o644)
         }
-        guard descriptor >= 0 else {
-            let reason = String(cString: strerror(errno))
-            return log.write(.warning, "Warning: pid_file \(path) cannot be written: \(reason).")
-        }
+        guard descriptor >= 0 else { return warnOfPid(path) }
+        defer { close(descriptor) }
         let text = "\(getpid())\n"
-        ftruncate(descriptor, 0)
-        Glibc.write(descriptor, text, text.utf8.count)
-        close(descriptor)
+        guard ftruncate(descriptor, 0) == 0, Glibc.write(descriptor, text, text.utf8.count) == text.utf8.count else {
+            return warnOfPid(path)
+        }
+    }
+
+    private func warnOfPid(_ path: String) {
+        log.write(.warning, "Warning: pid_file \(path) cannot be written: \(String(cString: strerror(errno))).")
     }
 }

@@ -25,8 +25,11 @@ struct LogBacklog {
 
     /// Keeps the rest of a line whose beginning is written: without it the next one would not begin where a line does.
     mutating func keep(_ rest: UnsafeRawBufferPointer) {
-        bytes.removeSubrange(..<start)
-        start = 0
+        // Not each time: what waits may be a megabyte.
+        if start > bytes.count / 2 {
+            bytes.removeSubrange(..<start)
+            start = 0
+        }
         bytes.append(contentsOf: rest)
     }
 

@@ -24,6 +24,12 @@ struct LogForm: Sendable {
         }
     }
 
+    /// What a log says where lines of it are missing.
+    static func missing(_ lines: Int) -> String {
+        "Warning: \(lines == 1 ? "a line is" : "\(lines) lines are") missing here: this log could not be written, or not fast "
+            + "enough."
+    }
+
     /// At most `lineBytesMax` with the line's end; what is longer ends in `…`.
     static func cut(_ text: String) -> String {
         guard text.utf8.count >= lineBytesMax else { return text }

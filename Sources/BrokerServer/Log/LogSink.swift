@@ -130,12 +130,9 @@ final class LogSink: Sendable {
     }
 
     private func tellOfLost(_ state: inout State) {
-        let lost = state.backlog.lost
-        let text =
-            "Warning: \(lost == 1 ? "a line is" : "\(lost) lines are") missing here: this log could not be written, or not "
-            + "fast enough."
-        var line = (state.isInsideLine ? "\n" : "") + state.form.line(.warning, text).whole
-        line.withUTF8 { state.backlog.tell(UnsafeRawBufferPointer($0)) }
+        let line = state.form.line(.warning, LogForm.missing(state.backlog.lost)).whole
+        var notice = state.isInsideLine ? "\n" + line : line
+        notice.withUTF8 { state.backlog.tell(UnsafeRawBufferPointer($0)) }
     }
 
     /// Whether it takes bytes now. A disk's file always does.

@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Synchronization
 
-/// Writes log lines in mosquitto's form to wherever the configuration says. Lines of all loops pass one lock; a line
+/// Writes log lines in mosquitto's form to wherever the configuration says, through a `LogSink` for each descriptor; a line
 /// nobody wants costs one comparison.
 final class LogWriter: Sendable {
     /// Everything a configuration says, and the file it names, open.

@@ -31,9 +31,7 @@ final class SyslogSink: Sendable {
             SyslogSink.write(type, text)
             self.waiting.subtract(1, ordering: .relaxed)
             let lost = self.lost.exchange(0, ordering: .relaxed)
-            guard lost > 0 else { return }
-            let text = "Warning: \(lost) lines are missing: the system's log did not take them in time."
-            SyslogSink.write(.warning, text)
+            if lost > 0 { SyslogSink.write(.warning, LogForm.missing(lost)) }
         }
     }
 
